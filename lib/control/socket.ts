@@ -1,0 +1,97 @@
+/**
+ * The control socket: a unix socket in the data folder, for whoever may read that folder. One line of
+ * JSON asks, one line answers.
+ */
+
+import { join } from "node:path";
+import { createConnection, createServer } from "node:net";
+import type { Socket } from "node:net";
+import type { Args, CommandContext } from "./commands.ts";
+import { CommandError, runCommand } from "./commands.ts";
+
+/** Longest request, in characters: a password and an address fit easily. */
+const MAX_REQUEST = 65_536;
+
+type Answer = { readonly ok: unknown } | { readonly error: string };
+
+export function controlPath(data: string): string {
+  return join(data, "control.sock");
+}
+
+/** Opens the socket. Rejects if another server has it: then that one works on this data. */
+export async function openControl(
+  context: CommandContext,
+  data: string,
+): Promise<{ close(): Promise<void> }> {
+  const path = controlPath(data);
+  if (await ask(data, "status", {}) !== undefined) {
+    throw new Error(`another Confab is running on ${data} (it answers on ${path})`);
+  }
+  await Deno.remove(path).catch(() => {}); // left behind by a server that was killed
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    serve(context, socket);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(path, resolve);
+  });
+  await Deno.chmod(path, 0o600);
+  return {
+    close: async () => {
+      server.close();
+      for (const s of sockets) s.destroy();
+      await Deno.remove(path).catch(() => {});
+    },
+  };
+}
+
+function serve(context: CommandContext, socket: Socket): void {
+  let text = "";
+  socket.setEncoding("utf8");
+  socket.on("error", () => socket.destroy());
+  socket.on("data", (chunk: string) => {
+    text += chunk;
+    if (text.length > MAX_REQUEST) return void socket.destroy();
+    const end = text.indexOf("\n");
+    if (end < 0) return;
+    const line = text.slice(0, end);
+    text = "";
+    answer(context, line).then((a) => socket.end(JSON.stringify(a) + "\n"));
+  });
+}
+
+async function answer(context: CommandContext, line: string): Promise<Answer> {
+  try {
+    const { command, args } = JSON.parse(line) as { command: string; args: Args };
+    return { ok: await runCommand(context, command, args) ?? null };
+  } catch (e) {
+    if (!(e instanceof CommandError)) {
+      context.server.log.area("control").error("a command failed", {
+        error: e instanceof Error ? e.stack ?? e.message : String(e),
+      });
+    }
+    return { error: e instanceof Error ? e.message : String(e) };
+  }
+}
+
+/** Asks a running server; undefined if none runs on this data. Throws CommandError. */
+export function ask(data: string, command: string, args: Args): Promise<Answer | undefined> {
+  return new Promise((resolve) => {
+    const socket = createConnection(controlPath(data));
+    let text = "";
+    socket.setEncoding("utf8");
+    socket.on("error", () => resolve(undefined));
+    socket.on("connect", () => socket.write(JSON.stringify({ command, args }) + "\n"));
+    socket.on("data", (chunk: string) => text += chunk);
+    socket.on("close", () => {
+      try {
+        resolve(JSON.parse(text));
+      } catch {
+        resolve(undefined);
+      }
+    });
+  });
+}

@@ -1,0 +1,97 @@
+/** Hooks about accounts: who exists, who may log in, who comes and goes. */
+
+import type { Jid } from "../jid.ts";
+import type { ScramHash, ScramKeys } from "../sasl/credentials.ts";
+import { ask, filter, tell } from "./hook.ts";
+
+/** DJabberd: CheckJID. */
+export const accountExists = ask<[account: Jid], boolean>(
+  "account.exists",
+  "whether there is such an account on this host (disabled ones too)",
+  { fallback: () => false },
+);
+
+/** DJabberd: GetPassword, CheckDigest: keys from which SCRAM checks a login. */
+export const scramKeys = ask<[account: Jid, hash: ScramHash], ScramKeys | "unknown">(
+  "auth.scram-keys",
+  'the SCRAM keys of an account for a hash; "unknown" ends the search',
+  { timeout: 20_000 },
+);
+
+/** DJabberd: CheckCleartext. */
+export const checkPassword = ask<[account: Jid, password: string], boolean>(
+  "auth.check-password",
+  "whether this is the account's password; false refuses, declining asks the next",
+  { timeout: 20_000 },
+);
+
+/** DJabberd: CheckCert. */
+export const checkCertificate = ask<
+  [chain: readonly Uint8Array[], host: string],
+  readonly Jid[]
+>(
+  "auth.check-certificate",
+  "the accounts that a client's certificate chain (DER, leaf first) speaks for; an empty list for none",
+);
+
+/** DJabberd: GetSASLManager. */
+export const saslMechanisms = filter<string[], [secure: boolean]>(
+  "auth.mechanisms",
+  "the SASL mechanisms about to be offered on a stream, in order of preference",
+);
+
+/** Whether an account may log in at all (suspended, banned, ...); asked after its proof was right. */
+export const mayLogin = ask<[account: Jid], true | "account-disabled" | "credentials-expired">(
+  "auth.may-login",
+  "whether a proven account may log in now",
+  { fallback: () => true },
+);
+
+/** DJabberd: RegisterJID. */
+export const createAccount = ask<[account: Jid, password: string], "created" | "conflict">(
+  "account.create",
+  "creates an account",
+);
+
+/** Changes the password of an existing account. */
+export const setPassword = ask<[account: Jid, password: string], boolean>(
+  "account.set-password",
+  "changes a password; false if there is no such account",
+);
+
+/** DJabberd: UnregisterJID. */
+export const deleteAccount = ask<[account: Jid], boolean>(
+  "account.delete",
+  "deletes an account; false if there is no such account",
+);
+
+/** All stored data of the account must go: every module removes its own. */
+export const accountDeleted = tell<[account: Jid]>(
+  "account.deleted",
+  "an account was deleted: remove what belongs to it",
+);
+
+/** Lets an account log in or not. */
+export const setAccountEnabled = ask<[account: Jid, enabled: boolean], boolean>(
+  "account.set-enabled",
+  "disables an account or enables it again; false if there is no such account",
+);
+
+/** What `confab user show` prints. Times in ms since the epoch. */
+export interface AccountInfo {
+  readonly jid: string;
+  readonly enabled: boolean;
+  readonly created: number | undefined;
+  readonly lastLogin: number | undefined;
+}
+
+export const accountInfo = ask<[account: Jid], AccountInfo | "unknown">(
+  "account.info",
+  "facts about an account",
+);
+
+/** All accounts of the host, in order; for administration. */
+export const listAccounts = ask<[], readonly AccountInfo[]>(
+  "account.list",
+  "all accounts of the host",
+);

@@ -1,0 +1,13 @@
+/** Every hook of the core, in one place for module authors. */
+
+export { DROP } from "./hook.ts";
+export type { Ask, Drop, Filter, Handler, Tell } from "./hook.ts";
+export { ask, filter, tell } from "./hook.ts";
+export type { Order } from "./order.ts";
+export * from "./accounts.ts";
+export * from "./disco.ts";
+export * from "./presence.ts";
+export * from "./roster.ts";
+export * from "./stanzas.ts";
+export * from "./streams.ts";
+export * from "./storage.ts";

@@ -1,0 +1,134 @@
+/**
+ * A virtual host: its own modules, hooks, accounts online, settings and certificate (DESIGN §1).
+ * Hosts come and go at run time.
+ */
+
+import type { Later } from "./later.ts";
+import { isLater, then } from "./later.ts";
+import { Jid } from "./jid.ts";
+import type { HostConfig } from "./config/config.ts";
+import type { Log } from "./log.ts";
+import type { Server } from "./server.ts";
+import { Chains } from "./hooks/chains.ts";
+import { IqTable, Requests } from "./iq.ts";
+import { Account, Session } from "./session.ts";
+import type { XmppStream } from "./stream/stream.ts";
+import type { StreamError } from "./errors.ts";
+import { NS } from "./ns.ts";
+import { result } from "./module.ts";
+import { sessionBound, sessionClosed } from "./hooks/streams.ts";
+
+/** A multiset: two modules may announce the same feature, and one of them may go. */
+class Announcements {
+  readonly #counts = new Map<string, number>();
+
+  add(what: string): () => void {
+    this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
+    return () => {
+      const left = this.#counts.get(what)! - 1;
+      if (left === 0) this.#counts.delete(what);
+      else this.#counts.set(what, left);
+    };
+  }
+
+  list(): string[] {
+    return [...this.#counts.keys()];
+  }
+}
+
+export class Host {
+  readonly jid: Jid;
+  readonly server: Server;
+  /** Replaced by a reload. */
+  config: HostConfig;
+  readonly hooks: Chains;
+  readonly iqs: IqTable;
+  readonly requests: Requests;
+  /** Accounts with a bound resource, by node. */
+  readonly online = new Map<string, Account>();
+  /** Features in service discovery, of the host and of its accounts. */
+  readonly features = new Announcements();
+  readonly accountFeatures = new Announcements();
+  readonly log: Log;
+
+  constructor(server: Server, config: HostConfig) {
+    this.server = server;
+    this.config = config;
+    this.jid = Jid.of("", config.domain);
+    this.log = server.log;
+    this.hooks = new Chains(server.deadlines, server.log.area("hooks"));
+    this.iqs = new IqTable(server.log.area("iq"));
+    this.requests = new Requests(server.deadlines);
+    // RFC 3921's session establishment: a step that old clients insist on and that does nothing.
+    for (const scope of ["host", "owner"] as const) {
+      this.iqs.add("set", NS.session, "session", {
+        module: "core",
+        handler: () => result(),
+        scope,
+      });
+    }
+  }
+
+  get domain(): string {
+    return this.config.domain;
+  }
+
+  account(jid: Jid): Account | undefined {
+    return jid.domain === this.domain ? this.online.get(jid.node) : undefined;
+  }
+
+  session(jid: Jid): Session | undefined {
+    return this.account(jid)?.session(jid.resource);
+  }
+
+  /** Number of bound sessions. */
+  get sessions(): number {
+    let n = 0;
+    for (const account of this.online.values()) n += account.sessions.length;
+    return n;
+  }
+
+  /** Registers a bound resource; its handlers may still be loading what it needs. */
+  bind(full: Jid, stream: XmppStream): Later<Session> {
+    let account = this.online.get(full.node);
+    if (account === undefined) {
+      account = new Account(full.toBare());
+      this.online.set(full.node, account);
+    }
+    const session = new Session(full, account, this, stream);
+    account.sessions.push(session);
+    stream.reader = session;
+    return then(this.hooks.tell(sessionBound, session), () => session);
+  }
+
+  /**
+   * A session is over: it is not found any more, its absence is announced, and the account goes with
+   * its last session.
+   */
+  unbind(session: Session, reason: string | undefined): Later<void> {
+    const { account } = session;
+    const at = account.sessions.indexOf(session);
+    if (at < 0) return;
+    account.sessions.splice(at, 1);
+    session.stream = undefined;
+    const lost = session.presence === undefined ? undefined : this.server.router.lost(session);
+    return then(lost, () =>
+      then(this.hooks.tell(sessionClosed, session, reason), () => {
+        if (account.sessions.length === 0 && this.online.get(account.jid.node) === account) {
+          this.online.delete(account.jid.node);
+        }
+      }));
+  }
+
+  /** Ends all sessions; resolves when what they leave behind is dealt with. */
+  async end(error: StreamError): Promise<void> {
+    const waits: Promise<void>[] = [];
+    for (const account of [...this.online.values()]) {
+      for (const session of [...account.sessions]) {
+        session.stream?.fail(error);
+        if (isLater(session.ended)) waits.push(session.ended);
+      }
+    }
+    await Promise.all(waits);
+  }
+}

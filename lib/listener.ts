@@ -1,0 +1,90 @@
+/** A port for clients: takes connections in, within the bounds, and starts their streams. */
+
+import type { Socket } from "node:net";
+import { createServer } from "node:net";
+import type { Endpoint } from "./config/checks.ts";
+import type { Server } from "./server.ts";
+import { SocketTransport } from "./net/socket.ts";
+import { Negotiation } from "./stream/negotiation.ts";
+import { Rate } from "./stream/rate.ts";
+import { XmppStream } from "./stream/stream.ts";
+
+const BACKLOG = 1024;
+
+export interface Listener {
+  readonly endpoint: Endpoint;
+  /** The real port, if 0 was asked for. */
+  readonly port: number;
+  /** Stops accepting; connections stay. */
+  close(): void;
+}
+
+/** Opens a port on an address; rejects naming it if it cannot be had. */
+export async function listen(server: Server, endpoint: Endpoint): Promise<Listener> {
+  const { address, port } = endpoint;
+  const net = createServer({ noDelay: true }, (socket) => accept(server, endpoint, socket));
+  await new Promise<void>((resolve, reject) => {
+    net.once("error", (e: NodeJS.ErrnoException) => reject(cannotListen(address, port, e)));
+    net.listen({ host: address, port, backlog: BACKLOG, ipv6Only: address.includes(":") }, resolve);
+  });
+  const at = net.address();
+  return {
+    endpoint,
+    port: at !== null && typeof at === "object" ? at.port : port,
+    close: () => void net.close(),
+  };
+}
+
+function cannotListen(address: string, port: number, e: NodeJS.ErrnoException): Error {
+  const why: Record<string, string> = {
+    EADDRINUSE: "another program (perhaps another Confab) listens there already",
+    EACCES: "ports below 1024 need privileges",
+    EADDRNOTAVAIL: "this machine has no such address",
+  };
+  const where = address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+  return new Error(`cannot listen on ${where}: ${why[e.code ?? ""] ?? e.message}`);
+}
+
+function accept(server: Server, endpoint: Endpoint, socket: Socket): void {
+  const address = socket.remoteAddress ?? "";
+  const refused = server.admission.enter(address);
+  if (refused !== undefined) {
+    server.log.area("c2s").warn("connection refused", { remote: address, reason: refused });
+    socket.on("error", () => {});
+    socket.destroy();
+    return;
+  }
+  socket.once("close", () => server.admission.leave(address));
+  if (endpoint.tls === "starttls") return start(server, new SocketTransport(socket));
+  acceptTls(server, socket);
+}
+
+function acceptTls(server: Server, socket: Socket): void {
+  const context = server.directTls;
+  const slow = server.deadlines.after(server.config.c2s.handshake_timeout, () => socket.destroy());
+  socket.on("error", () => socket.destroy());
+  context.accept(socket, (tls, error) => {
+    slow.cancel();
+    if (tls !== undefined) return start(server, new SocketTransport(tls, context));
+    server.log.area("c2s").debug("TLS handshake failed", {
+      remote: socket.remoteAddress ?? "",
+      error: error?.message ?? "",
+    });
+    socket.destroy();
+  });
+}
+
+function start(server: Server, transport: SocketTransport): void {
+  const stream = new XmppStream(transport, server.streamSettings, NOBODY);
+  const negotiation = new Negotiation(stream, server);
+  stream.reader = negotiation;
+  const { bytes_per_second, burst_bytes } = server.config.limits;
+  if (bytes_per_second > 0) {
+    const limit = { bytesPerSecond: bytes_per_second, burst: burst_bytes };
+    stream.rate = new Rate(limit, server.deadlines, stream);
+  }
+  negotiation.startTimer(stream);
+}
+
+/** Reads a stream in the moment before its negotiation does. */
+const NOBODY = { onHeader() {}, onElement() {}, onClosed() {} };

@@ -1,0 +1,175 @@
+/** One module on one host: the handle its `setup` gets, which remembers all that must be undone. */
+
+import type { Host } from "./host.ts";
+import type { Later } from "./later.ts";
+import type { Jid } from "./jid.ts";
+import type { LogArea } from "./log.ts";
+import type { ModuleConfig } from "./config/config.ts";
+import type { Element } from "./xml/element.ts";
+import type { Stanza } from "./stanza.ts";
+import type { Account, Session } from "./session.ts";
+import type { Deadline } from "./deadlines.ts";
+import type { AnyHook, Ask, Drop, Filter, Handler, Tell } from "./hooks/hook.ts";
+import type { Order } from "./hooks/order.ts";
+import type { AnyModule } from "./registry.ts";
+import type { HostSettings, IqHandler, IqRegistry, IqScope, ModuleHost } from "./module.ts";
+import { VERSION } from "./version.ts";
+
+const REQUEST_MS = 30_000;
+
+// deno-lint-ignore no-explicit-any
+export class ModuleScope implements ModuleHost<any> {
+  readonly definition: AnyModule;
+  readonly log: LogArea;
+  readonly iq: IqRegistry;
+  readonly #host: Host;
+  readonly #settings: ModuleConfig;
+  readonly #undo: (() => Later<void>)[] = [];
+  readonly #timers = new Set<Deadline>();
+
+  constructor(host: Host, definition: AnyModule, settings: ModuleConfig) {
+    this.#host = host;
+    this.definition = definition;
+    this.#settings = settings;
+    this.log = host.log.area(settings.name);
+    const register =
+      (type: "get" | "set") =>
+      (ns: string, name: string, handler: IqHandler, scope: IqScope = "host") => {
+        this.#undo.push(host.iqs.add(type, ns, name, { module: this.name, handler, scope }));
+      };
+    this.iq = { get: register("get"), set: register("set") };
+  }
+
+  get name(): string {
+    return this.#settings.name;
+  }
+
+  get domain(): string {
+    return this.#host.domain;
+  }
+
+  get jid(): Jid {
+    return this.#host.jid;
+  }
+
+  get config(): unknown {
+    return this.#settings.settings;
+  }
+
+  get store() {
+    return this.#host.server.store;
+  }
+
+  get server() {
+    return { name: "Confab", version: VERSION, started: this.#host.server.started };
+  }
+
+  get settings(): HostSettings {
+    const { config, server } = this.#host;
+    return {
+      admins: server.config.admins,
+      anonymous: config.anonymous,
+      stanzaBytes: config.limits.stanza_bytes,
+      idleSeconds: server.config.c2s.idle_timeout > 0
+        ? server.config.c2s.idle_timeout / 1000
+        : undefined,
+      sessionsPerAccount: config.limits.sessions_per_account,
+    };
+  }
+
+  feature(...namespaces: string[]): void {
+    for (const ns of namespaces) this.#undo.push(this.#host.features.add(ns));
+  }
+
+  accountFeature(...namespaces: string[]): void {
+    for (const ns of namespaces) this.#undo.push(this.#host.accountFeatures.add(ns));
+  }
+
+  features(of: "host" | "account"): string[] {
+    return (of === "host" ? this.#host.features : this.#host.accountFeatures).list();
+  }
+
+  on<H extends AnyHook>(hook: H, handler: Handler<H>, order?: Order): void {
+    this.#undo.push(this.#host.hooks.add(hook, this.name, handler, order));
+  }
+
+  ask<A extends unknown[], R>(hook: Ask<A, R>, ...args: A): Later<R | undefined> {
+    return this.#host.hooks.ask(hook, ...args);
+  }
+
+  tell<A extends unknown[]>(hook: Tell<A>, ...args: A): Later<void> {
+    return this.#host.hooks.tell(hook, ...args);
+  }
+
+  filter<V, A extends unknown[]>(hook: Filter<V, A>, value: V, ...args: A): Later<V | Drop> {
+    return this.#host.hooks.filter(hook, value, ...args);
+  }
+
+  account(jid: Jid): Account | undefined {
+    return this.#host.account(jid);
+  }
+
+  session(jid: Jid): Session | undefined {
+    return this.#host.session(jid);
+  }
+
+  accounts(): Iterable<Account> {
+    return this.#host.online.values();
+  }
+
+  send(stanza: Stanza): Later<void> {
+    return this.#host.server.router.route(stanza);
+  }
+
+  fanOut(stanza: Stanza, recipients: Iterable<Jid>): void {
+    this.#host.server.router.fanOut(stanza, recipients);
+  }
+
+  request(to: Jid, type: "get" | "set", payload: Element, ms = REQUEST_MS): Promise<Stanza> {
+    const host = this.#host;
+    const route = (s: Stanza) => void host.server.router.route(s);
+    return host.requests.send(route, host.jid, to, type, payload, ms);
+  }
+
+  after(ms: number, f: () => void): Deadline {
+    const deadline = this.#host.server.deadlines.after(ms, () => {
+      this.#timers.delete(deadline);
+      f();
+    });
+    this.#timers.add(deadline);
+    return deadline;
+  }
+
+  every(ms: number, f: () => Later<void>): void {
+    const run = async () => {
+      try {
+        await f();
+      } catch (e) {
+        this.log.error("a timer's task failed", {
+          error: e instanceof Error ? e.stack ?? e.message : String(e),
+        });
+      }
+    };
+    const timer = setInterval(run, ms);
+    this.#undo.push(() => clearInterval(timer));
+  }
+
+  onUnload(f: () => Later<void>): void {
+    this.#undo.push(f);
+  }
+
+  /** Undoes everything, the latest first. */
+  async unload(): Promise<void> {
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers.clear();
+    for (const undo of this.#undo.splice(0).reverse()) {
+      try {
+        await undo();
+      } catch (e) {
+        this.log.error("unloading failed", {
+          error: e instanceof Error ? e.stack ?? e.message : String(e),
+        });
+      }
+    }
+  }
+}

@@ -1,0 +1,401 @@
+/**
+ * The one place that decides who handles a stanza: RFC 6120 §8.1 and §10, RFC 6121 §8.
+ *
+ * `fromClient` takes in what a session's stream has read; `route` takes anything with trusted
+ * addresses. Both return a promise only if somebody on the way really waits.
+ */
+
+import type { Later } from "./later.ts";
+import { isLater, then } from "./later.ts";
+import type { Host } from "./host.ts";
+import type { Account, Session } from "./session.ts";
+import type { LogArea } from "./log.ts";
+import { Jid, parseJid } from "./jid.ts";
+import type { Stanza } from "./stanza.ts";
+import { errorOf, presence } from "./stanza.ts";
+import { StanzaError, StreamError } from "./errors.ts";
+import { conditionOf, deliveryRules, fittingSessions, messageType } from "./delivery.ts";
+import { DROP } from "./hooks/hook.ts";
+import { accountExists } from "./hooks/accounts.ts";
+import {
+  deliver,
+  deliverRemote,
+  iqToSession,
+  messageDelivered,
+  messageOffline,
+  stanzaFromClient,
+  stanzaToAccount,
+  stanzaToHost,
+} from "./hooks/stanzas.ts";
+import {
+  presenceAvailable,
+  presenceChanged,
+  presenceFromClient,
+  presenceToAccount,
+  presenceUnavailable,
+} from "./hooks/presence.ts";
+
+export class Router {
+  readonly #hosts: ReadonlyMap<string, Host>;
+  readonly #log: LogArea;
+
+  constructor(hosts: ReadonlyMap<string, Host>, log: LogArea) {
+    this.#hosts = hosts;
+    this.#log = log;
+  }
+
+  // ---- from a client ----
+
+  /** Takes in a stanza from a bound stream. Throws `StreamError`; all else is answered. */
+  fromClient(session: Session, stanza: Stanza): Later<void> {
+    checkFrom(session, stanza);
+    stanza.stampFrom(session.jid);
+    const to = stanza.attrs.to;
+    if (to !== undefined) {
+      const jid = parseJid(to);
+      if (jid === undefined) {
+        return this.#bounce(stanza, new StanzaError("jid-malformed", { text: "`to` is no JID" }));
+      }
+      stanza.stampTo(jid);
+    }
+    return this.#guarded(stanza, () => {
+      if (stanza.name === "iq") checkIq(stanza);
+      const { hooks } = session.host;
+      if (!hooks.has(stanzaFromClient)) return this.#fromClient(session, stanza);
+      return then(
+        hooks.filter(stanzaFromClient, stanza, session),
+        (s) => s === DROP ? undefined : this.#fromClient(session, s),
+      );
+    });
+  }
+
+  #fromClient(session: Session, stanza: Stanza): Later<void> {
+    if (stanza.name === "presence") return this.#presenceFromClient(session, stanza);
+    // RFC 6120 §10.3: without `to` it is for the account itself.
+    if (stanza.to === undefined) stanza.stampTo(session.account.jid);
+    return this.#route(stanza);
+  }
+
+  #presenceFromClient(session: Session, stanza: Stanza): Later<void> {
+    const { type } = stanza;
+    if (stanza.to === undefined) {
+      if (type === undefined) return this.#available(session, stanza);
+      if (type === "unavailable") return this.#unavailable(session, stanza);
+      throw new StanzaError("bad-request", { text: `presence of type ${type} needs a recipient` });
+    }
+    if (type !== undefined && !PRESENCE_TYPES.has(type)) {
+      throw new StanzaError("bad-request", { text: `there is no presence of type ${type}` });
+    }
+    return then(
+      session.host.hooks.ask(presenceFromClient, session, stanza),
+      (handled) => handled === true ? undefined : this.#route(stanza),
+    );
+  }
+
+  /** Initial presence or an update (RFC 6121 §4.2, §4.4). */
+  #available(session: Session, stanza: Stanza): Later<void> {
+    const priority = priorityOf(stanza);
+    return then(session.host.hooks.filter(presenceAvailable, stanza, session), (s) => {
+      if (s === DROP) return;
+      const initial = session.presence === undefined;
+      session.presence = s;
+      session.priority = priority;
+      return session.host.hooks.tell(presenceChanged, session, s, initial);
+    });
+  }
+
+  #unavailable(session: Session, stanza: Stanza): Later<void> {
+    return then(session.host.hooks.filter(presenceUnavailable, stanza, session), (s) => {
+      if (s === DROP) return;
+      session.presence = undefined;
+      session.priority = 0;
+      return session.host.hooks.tell(presenceChanged, session, s, false);
+    });
+  }
+
+  /** The presence of a session that ended without taking its leave (RFC 6121 §4.5.3). */
+  lost(session: Session): Later<void> {
+    const gone = presence({ type: "unavailable", from: session.jid });
+    return this.#guarded(gone, () => this.#unavailable(session, gone));
+  }
+
+  // ---- to anybody ----
+
+  /** Routes a stanza with trusted `from` and `to`; a refusal goes back to its sender. */
+  route(stanza: Stanza): Later<void> {
+    return this.#guarded(stanza, () => this.#route(stanza));
+  }
+
+  #route(stanza: Stanza): Later<void> {
+    const to = stanza.to!;
+    const host = this.#hosts.get(to.domain);
+    const hooks = (host ?? this.#hosts.get(stanza.from?.domain ?? ""))?.hooks;
+    if (hooks?.has(deliver) === true) {
+      return then(
+        hooks.ask(deliver, stanza),
+        (done) => done === true ? undefined : this.#deliver(host, stanza),
+      );
+    }
+    return this.#deliver(host, stanza);
+  }
+
+  #deliver(host: Host | undefined, stanza: Stanza): Later<void> {
+    if (host === undefined) return this.#toRemote(stanza);
+    const to = stanza.to!;
+    if (to.node === "") return this.#toHost(host, stanza);
+    if (!host.hooks.has(stanzaToAccount)) return this.#toAccount(host, stanza, to);
+    const passed = host.hooks.filter(stanzaToAccount, stanza, to);
+    return then(passed, (s) => s === DROP ? undefined : this.#toAccount(host, s, to));
+  }
+
+  #toRemote(stanza: Stanza): Later<void> {
+    const hooks = this.#hosts.get(stanza.from?.domain ?? "")?.hooks;
+    return then(hooks?.ask(deliverRemote, stanza), (done) => {
+      if (done !== true) throw new StanzaError("remote-server-not-found");
+    });
+  }
+
+  #toHost(host: Host, stanza: Stanza): Later<void> {
+    if (stanza.name === "iq") {
+      if (isAnswer(stanza)) {
+        host.requests.settle(stanza);
+        return;
+      }
+      const payload = stanza.first()!;
+      const entry = stanza.to!.isBare ? host.iqs.find("host", stanza, payload) : undefined;
+      if (entry !== undefined) return this.#answer(host, entry, stanza);
+    }
+    return then(host.hooks.ask(stanzaToHost, stanza), (handled) => {
+      if (handled !== true && stanza.name !== "presence") {
+        throw new StanzaError("service-unavailable");
+      }
+    });
+  }
+
+  #answer(host: Host, entry: Parameters<Host["iqs"]["answer"]>[0], request: Stanza): Later<void> {
+    return then(host.iqs.answer(entry, request, request.first()!), (answer) => {
+      if (answer !== undefined) return this.#guarded(answer, () => this.#route(answer));
+    });
+  }
+
+  #toAccount(host: Host, stanza: Stanza, to: Jid): Later<void> {
+    const account = host.online.get(to.node);
+    switch (stanza.name) {
+      case "message":
+        return this.#messageTo(host, account, stanza, to);
+      case "iq":
+        return this.#iqTo(host, account, stanza, to);
+      default:
+        return this.#presenceTo(host, account, stanza, to);
+    }
+  }
+
+  // ---- to an account ----
+
+  #messageTo(host: Host, account: Account | undefined, stanza: Stanza, to: Jid): Later<void> {
+    const session = to.resource === "" ? undefined : account?.session(to.resource);
+    if (session !== undefined) return this.#handOver(host, stanza, to, [session]);
+    if (account !== undefined) return this.#messageWithout(host, account, stanza, to, true);
+    return then(
+      host.hooks.ask(accountExists, to.toBare()),
+      (exists) => this.#messageWithout(host, undefined, stanza, to, exists === true),
+    );
+  }
+
+  /** No session has the address in `to`. */
+  #messageWithout(
+    host: Host,
+    account: Account | undefined,
+    stanza: Stanza,
+    to: Jid,
+    exists: boolean,
+  ): Later<void> {
+    const condition = exists ? conditionOf(account) : "no-account";
+    const address = to.isBare ? "bare" : "no-match";
+    switch (deliveryRules[condition][address][messageType(stanza.type)]) {
+      case "most-available":
+        return this.#handOver(host, stanza, to, fittingSessions(account!, false));
+      case "all":
+        return this.#handOver(host, stanza, to, fittingSessions(account!, true));
+      case "offline":
+        return then(host.hooks.ask(messageOffline, stanza, to.toBare()), (kept) => {
+          if (kept !== true) throw new StanzaError("service-unavailable");
+        });
+      case "error":
+        throw new StanzaError("service-unavailable");
+    }
+  }
+
+  #handOver(host: Host, stanza: Stanza, to: Jid, sessions: Session[]): Later<void> {
+    let waits: Promise<void>[] | undefined;
+    for (const session of sessions) {
+      const sent = session.send(stanza);
+      if (isLater(sent)) (waits ??= []).push(sent);
+    }
+    if (host.hooks.has(messageDelivered)) {
+      const told = host.hooks.tell(messageDelivered, stanza, to.toBare(), sessions);
+      if (isLater(told)) (waits ??= []).push(told);
+    }
+    if (waits !== undefined) return Promise.all(waits).then(() => {});
+  }
+
+  #iqTo(host: Host, account: Account | undefined, stanza: Stanza, to: Jid): Later<void> {
+    if (to.resource !== "") {
+      const session = account?.session(to.resource);
+      if (isAnswer(stanza)) return session?.send(stanza);
+      if (session === undefined) throw new StanzaError("service-unavailable");
+      if (stanza.from?.bare === to.bare) return session.send(stanza);
+      return then(host.hooks.ask(iqToSession, stanza, session), (may) => {
+        if (may === false) throw new StanzaError("service-unavailable");
+        return session.send(stanza);
+      });
+    }
+    if (isAnswer(stanza)) return; // an account asks nobody
+    const entry = host.iqs.find("account", stanza, stanza.first()!);
+    const own = stanza.from?.bare === to.bare;
+    if (entry?.scope === "owner" && !own) throw new StanzaError("forbidden");
+    if (own || account !== undefined) return this.#iqToBare(host, entry, stanza);
+    return then(host.hooks.ask(accountExists, to), (exists) => {
+      if (exists !== true) throw new StanzaError("service-unavailable");
+      return this.#iqToBare(host, entry, stanza);
+    });
+  }
+
+  #iqToBare(host: Host, entry: ReturnType<Host["iqs"]["find"]>, stanza: Stanza): Later<void> {
+    if (entry === undefined) throw new StanzaError("service-unavailable");
+    return this.#answer(host, entry, stanza);
+  }
+
+  #presenceTo(host: Host, account: Account | undefined, stanza: Stanza, to: Jid): Later<void> {
+    const { type } = stanza;
+    if (type === undefined || type === "unavailable" || type === "error") {
+      return this.#notify(account, stanza, to);
+    }
+    return then(host.hooks.ask(presenceToAccount, stanza, to.toBare()), () => {});
+  }
+
+  /** Presence notifications: every available resource, or the connected one named. */
+  #notify(account: Account | undefined, stanza: Stanza, to: Jid): Later<void> {
+    if (account === undefined) return;
+    for (const session of account.sessions) {
+      const meant = to.resource === ""
+        ? session.presence !== undefined
+        : session.jid.resource === to.resource;
+      if (meant) session.send(stanza, to.full);
+    }
+  }
+
+  /** The same presence to many, serialised once. See `ModuleHost.fanOut`. */
+  fanOut(stanza: Stanza, recipients: Iterable<Jid>): void {
+    for (const to of recipients) {
+      const host = this.#hosts.get(to.domain);
+      if (host === undefined || to.node === "" || host.hooks.has(deliver)) {
+        const copy = stanza.addressedTo(to);
+        settle(this.#guarded(copy, () => this.#route(copy)));
+        continue;
+      }
+      const account = host.online.get(to.node);
+      if (account === undefined) continue;
+      if (!host.hooks.has(stanzaToAccount)) {
+        settle(this.#notify(account, stanza, to));
+        continue;
+      }
+      settle(this.#guarded(stanza, () =>
+        then(
+          host.hooks.filter(stanzaToAccount, stanza, to),
+          (s) => s === DROP ? undefined : this.#notify(account, s, to),
+        )));
+    }
+  }
+
+  // ---- refusals ----
+
+  /** Runs a step; what it refuses is answered to the sender, what it breaks is logged. */
+  #guarded(stanza: Stanza, step: () => Later<void>): Later<void> {
+    try {
+      const done = step();
+      return isLater(done) ? done.catch((e) => this.#refused(stanza, e)) : done;
+    } catch (e) {
+      return this.#refused(stanza, e);
+    }
+  }
+
+  #refused(stanza: Stanza, e: unknown): Later<void> {
+    if (e instanceof StreamError) throw e;
+    if (e instanceof StanzaError) return this.#bounce(stanza, e);
+    this.#log.error("a stanza could not be handled", {
+      kind: stanza.name,
+      id: stanza.id ?? "",
+      from: stanza.from?.full ?? "",
+      error: e instanceof Error ? e.stack ?? e.message : String(e),
+    });
+    return this.#bounce(stanza, new StanzaError("internal-server-error"));
+  }
+
+  /** Tells the sender, unless that could make a loop (RFC 6120 §8.3.1). */
+  #bounce(stanza: Stanza, error: StanzaError): Later<void> {
+    if (stanza.from === undefined || stanza.isError || isAnswer(stanza)) return;
+    if (stanza.name === "presence" && SILENT_PRESENCE.has(stanza.type ?? "")) return;
+    const answer = errorOf(stanza, error);
+    return this.#guarded(answer, () => this.#route(answer));
+  }
+}
+
+const PRESENCE_TYPES: ReadonlySet<string> = new Set([
+  "unavailable",
+  "subscribe",
+  "subscribed",
+  "unsubscribe",
+  "unsubscribed",
+  "probe",
+  "error",
+]);
+
+/** Presence whose failure concerns nobody. */
+const SILENT_PRESENCE: ReadonlySet<string> = new Set(["unavailable", "probe"]);
+
+function settle(done: Later<void>): void {
+  // Failures were answered or logged on the way.
+  if (isLater(done)) done.catch(() => {});
+}
+
+function isAnswer(stanza: Stanza): boolean {
+  return stanza.name === "iq" && (stanza.type === "result" || stanza.type === "error");
+}
+
+/** A client may name its bare or full JID and nobody else's (RFC 6120 §8.1.2.1). */
+function checkFrom(session: Session, stanza: Stanza): void {
+  const claimed = stanza.attrs.from;
+  if (claimed === undefined || claimed === session.jid.full) return;
+  const jid = parseJid(claimed);
+  if (jid?.full !== session.jid.full && jid?.full !== session.jid.bare) {
+    throw new StreamError("invalid-from");
+  }
+}
+
+/** RFC 6120 §8.2.3. */
+function checkIq(stanza: Stanza): void {
+  const bad = (text: string) => new StanzaError("bad-request", { text });
+  const { type } = stanza;
+  if (stanza.id === undefined || stanza.id === "") throw bad("an IQ needs an id");
+  if (type === "get" || type === "set") {
+    let children = 0;
+    for (const c of stanza.children) if (typeof c !== "string") children++;
+    if (children !== 1) throw bad(`an IQ ${type} has exactly one child element`);
+  } else if (type !== "result" && type !== "error") {
+    throw bad("the type of an IQ is get, set, result or error");
+  }
+}
+
+/** RFC 6121 §4.7.2.3. */
+function priorityOf(stanza: Stanza): number {
+  const text = stanza.childText("priority")?.trim();
+  if (text === undefined || text === "") return 0;
+  const value = Number(text);
+  if (!/^[+-]?\d{1,3}$/.test(text) || value < -128 || value > 127) {
+    throw new StanzaError("bad-request", {
+      text: "the priority is a whole number from -128 to 127",
+    });
+  }
+  return value;
+}

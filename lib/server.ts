@@ -1,0 +1,256 @@
+/** The server: one object from which everything hangs. Several may run in one process (tests do). */
+
+import type { Config, HostConfig } from "./config/config.ts";
+import type { Log } from "./log.ts";
+import { Deadlines } from "./deadlines.ts";
+import { Flusher } from "./net/flush.ts";
+import { Admission } from "./net/admission.ts";
+import type { TlsContext } from "./net/transport.ts";
+import type { StreamSettings } from "./stream/stream.ts";
+import type { XmlLimits } from "./xml/parser.ts";
+import type { Store } from "./store/mod.ts";
+import { openStore } from "./store/mod.ts";
+import { Host } from "./host.ts";
+import { Router } from "./router.ts";
+import type { Jid } from "./jid.ts";
+import { StreamError } from "./errors.ts";
+import type { Throttle } from "./sasl/throttle.ts";
+import { makeThrottle } from "./sasl/throttle.ts";
+import { verifyClientCertificate } from "./tls/certificate.ts";
+import type { Endpoints } from "./certificates.ts";
+import { loadEndpoints } from "./certificates.ts";
+import { endpoints } from "./config/checks.ts";
+import type { Listener } from "./listener.ts";
+import { listen } from "./listener.ts";
+import type { Registry } from "./registry.ts";
+import type { ModuleScope } from "./module_scope.ts";
+import { loadSecret } from "./secret.ts";
+
+/** How long sessions may take to be told and flushed when the server stops, in ms. */
+const STOP_MS = 8000;
+/** How often certificates are looked at for their expiry, in ms. */
+const CERTIFICATE_CHECK_MS = 12 * 3600_000;
+
+export class Server {
+  /** When it started, ms since the epoch. */
+  readonly started: number = Date.now();
+  readonly log: Log;
+  readonly registry: Registry;
+  readonly deadlines = new Deadlines();
+  readonly flusher = new Flusher();
+  readonly hosts = new Map<string, Host>();
+  readonly router: Router;
+  readonly admission: Admission;
+  throttle: Throttle;
+  config: Config;
+  store!: Store;
+  /** Makes unknown names look like known ones, the same way after every restart (RFC 5802 §9). */
+  pretendSecret!: Uint8Array;
+  streamSettings: StreamSettings;
+  listeners: Listener[] = [];
+  readonly modules = new Map<Host, Map<string, ModuleScope>>();
+  #endpoints!: Endpoints;
+  #clientCa = "";
+  #certificateTimer: ReturnType<typeof setInterval> | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(config: Config, registry: Registry, log: Log) {
+    this.config = config;
+    this.registry = registry;
+    this.log = log;
+    this.router = new Router(this.hosts, log.area("router"));
+    this.admission = new Admission(config.limits);
+    this.throttle = throttleOf(config);
+    this.streamSettings = this.#settingsOf(config);
+  }
+
+  // ---- start and stop ----
+
+  /**
+   * Opens the store, loads hosts and modules, then listens (unless told not to: the command line
+   * works on the store that way). Rejects with a message for humans.
+   */
+  async start(options: { listen: boolean } = { listen: true }): Promise<void> {
+    const { config } = this;
+    await Deno.mkdir(config.data, { recursive: true, mode: 0o700 });
+    this.store = await openStore({
+      url: config.store.kind === "sqlite"
+        ? `sqlite:${config.store.location}`
+        : config.store.location,
+      synchronous: config.store.synchronous,
+      poolSize: config.store.pool,
+      queueLimit: config.store.queue,
+    });
+    try {
+      this.pretendSecret = await loadSecret(this.store);
+      if (options.listen) (await this.prepare(config))();
+      for (const host of config.hosts) await this.addHost(host);
+      if (!options.listen) return;
+      for (const e of endpoints(config.listen.c2s)) this.listeners.push(await listen(this, e));
+    } catch (e) {
+      await this.stop();
+      throw e;
+    }
+    this.#certificateTimer = setInterval(() => {
+      this.prepare(this.config).then((take) => take()).catch((e) => {
+        this.log.area("tls").error("certificates could not be renewed", { error: String(e) });
+      });
+    }, CERTIFICATE_CHECK_MS);
+  }
+
+  /** No new connections, `system-shutdown` to all, everything written; never rejects. */
+  stop(): Promise<void> {
+    return this.#stopping ??= this.#stop();
+  }
+
+  async #stop(): Promise<void> {
+    clearInterval(this.#certificateTimer);
+    for (const l of this.listeners) l.close();
+    const ended = Promise.all(
+      [...this.hosts.values()].map((h) => h.end(new StreamError("system-shutdown"))),
+    );
+    this.flusher.flush();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await Promise.race([ended, new Promise((done) => timer = setTimeout(done, STOP_MS))]);
+    clearTimeout(timer);
+    for (const host of [...this.hosts.values()]) await this.#unload(host);
+    this.hosts.clear();
+    await this.store?.close();
+    this.deadlines.stop();
+  }
+
+  // ---- hosts and modules ----
+
+  /** Makes a host and sets its modules up. */
+  async addHost(config: HostConfig): Promise<Host> {
+    await this.registry.migrate(this.store, Object.values(config.modules));
+    const host = new Host(this, config);
+    this.modules.set(host, new Map());
+    for (const m of Object.values(config.modules)) {
+      if (m.enabled) await this.loadModule(host, m.name);
+    }
+    this.hosts.set(host.domain, host);
+    return host;
+  }
+
+  /** Ends a host's sessions and forgets it. Its data stays. */
+  async removeHost(host: Host): Promise<void> {
+    await host.end(new StreamError("host-gone"));
+    this.hosts.delete(host.domain);
+    await this.#unload(host);
+  }
+
+  async loadModule(host: Host, name: string): Promise<void> {
+    const config = host.config.modules[name]!;
+    await this.registry.migrate(this.store, [config]);
+    try {
+      this.modules.get(host)!.set(name, await this.registry.load(host, config));
+    } catch (e) {
+      throw new Error(`module ${name} on ${host.domain}: ${e instanceof Error ? e.message : e}`, {
+        cause: e,
+      });
+    }
+  }
+
+  async unloadModule(host: Host, name: string): Promise<void> {
+    const loaded = this.modules.get(host)!;
+    await loaded.get(name)?.unload();
+    loaded.delete(name);
+  }
+
+  async #unload(host: Host): Promise<void> {
+    for (const name of [...this.modules.get(host)?.keys() ?? []].reverse()) {
+      await this.unloadModule(host, name);
+    }
+    this.modules.delete(host);
+  }
+
+  // ---- what streams ask ----
+
+  /** The host that speaks for the server where no other is meant. */
+  get defaultDomain(): string {
+    return this.config.hosts[0]!.domain;
+  }
+
+  get directTls(): TlsContext {
+    return this.#endpoints.direct;
+  }
+
+  get certificates(): Endpoints["certificates"] {
+    return this.#endpoints.certificates;
+  }
+
+  tlsFor(host: Host): TlsContext | undefined {
+    return this.#endpoints.byHost.get(host.domain);
+  }
+
+  /** The limits of a logged-in client's stanzas. */
+  xmlLimits(host: Host): XmlLimits {
+    const { stanza_bytes, depth, attributes, children } = host.config.limits;
+    return { stanzaBytes: stanza_bytes, depth, attributes, children };
+  }
+
+  /** The accounts that a client certificate speaks for (XEP-0178), verified by `tls.client_ca`. */
+  async certificateJids(chain: readonly Uint8Array[]): Promise<readonly Jid[]> {
+    if (this.#clientCa === "") return [];
+    const verdict = await verifyClientCertificate(chain, [this.#clientCa]);
+    if (verdict.ok) return verdict.jids;
+    this.log.area("auth").info("a client certificate was not accepted", { reason: verdict.reason });
+    return [];
+  }
+
+  // ---- reload ----
+
+  /** Certificates of another configuration: loaded first, for they may be missing or broken. */
+  async prepare(config: Config): Promise<() => void> {
+    const endpoints = await loadEndpoints(config, this.log.area("tls"));
+    const clientCa = await readClientCa(config);
+    return () => {
+      this.#endpoints = endpoints;
+      this.#clientCa = clientCa;
+    };
+  }
+
+  /** Takes over what streams and listeners read from the configuration. */
+  apply(config: Config): void {
+    this.config = config;
+    this.admission.limits = config.limits;
+    this.throttle = throttleOf(config);
+    this.streamSettings = this.#settingsOf(config);
+    this.log.configure(config.log);
+  }
+
+  #settingsOf(config: Config): StreamSettings {
+    const { limits } = config;
+    return {
+      limits: {
+        stanzaBytes: limits.stanza_bytes_before_auth,
+        depth: limits.depth,
+        attributes: limits.attributes,
+        children: limits.children,
+      },
+      outputBytes: limits.output_bytes,
+      closeTimeoutMs: config.c2s.close_timeout,
+      flusher: this.flusher,
+      deadlines: this.deadlines,
+      log: this.log.area("stream"),
+    };
+  }
+}
+
+async function readClientCa(config: Config): Promise<string> {
+  const { client_ca } = config.tls;
+  return client_ca === undefined ? "" : await Deno.readTextFile(client_ca);
+}
+
+function throttleOf(config: Config): Throttle {
+  const { throttle } = config.auth;
+  return makeThrottle({
+    freeAttempts: throttle.free_attempts,
+    baseDelayMs: throttle.delay,
+    maxDelayMs: throttle.max_delay,
+    windowSeconds: throttle.window / 1000,
+    blockAfter: throttle.block_after,
+    maxEntries: throttle.entries,
+  });
+}

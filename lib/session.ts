@@ -1,0 +1,135 @@
+/** A bound resource (RFC 6120 §7) and the account it belongs to, while it is online. */
+
+import type { Jid } from "./jid.ts";
+import type { Later } from "./later.ts";
+import { then } from "./later.ts";
+import type { Stanza } from "./stanza.ts";
+import type { StreamReader, XmppStream } from "./stream/stream.ts";
+import type { Element } from "./xml/element.ts";
+import type { Host } from "./host.ts";
+import { StreamError } from "./errors.ts";
+import { NS } from "./ns.ts";
+import { sessionSend, streamElement } from "./hooks/stanzas.ts";
+import { DROP } from "./hooks/hook.ts";
+
+/** Anything that modules may hang their own state on. */
+export interface Holder {
+  slots: unknown[] | undefined;
+}
+
+/** A place for a module's own value on every session or account. */
+export interface Slot<T> {
+  get(holder: Holder): T | undefined;
+  set(holder: Holder, value: T | undefined): void;
+}
+
+let slotCount = 0;
+
+/** Makes a slot. Call once, at the top of a module's file. */
+export function slot<T>(): Slot<T> {
+  const index = slotCount++;
+  return {
+    get: (holder) => holder.slots?.[index] as T | undefined,
+    set: (holder, value) => {
+      (holder.slots ??= [])[index] = value;
+    },
+  };
+}
+
+/** An account with at least one bound resource. It goes when the last session goes. */
+export class Account implements Holder {
+  readonly jid: Jid;
+  readonly sessions: Session[] = [];
+  slots: unknown[] | undefined = undefined;
+
+  constructor(jid: Jid) {
+    this.jid = jid;
+  }
+
+  /** The session of that resource, if it is bound. */
+  session(resource: string): Session | undefined {
+    for (const s of this.sessions) if (s.jid.resource === resource) return s;
+    return undefined;
+  }
+
+  /** Sessions that have sent available presence. */
+  available(): Session[] {
+    return this.sessions.filter((s) => s.presence !== undefined);
+  }
+}
+
+export class Session implements Holder, StreamReader {
+  readonly jid: Jid;
+  readonly account: Account;
+  readonly host: Host;
+  /** The stream it is bound to at the moment. */
+  stream: XmppStream | undefined;
+  /** The last available presence that was broadcast; undefined while unavailable. */
+  presence: Stanza | undefined = undefined;
+  /** Priority of that presence (RFC 6121 §4.7.2.3); 0 without one. */
+  priority = 0;
+  /** When it was bound, in ms since the epoch. */
+  readonly since: number = Date.now();
+  slots: unknown[] | undefined = undefined;
+  /** Set when the session is over: done when all that follows from it is done. */
+  ended: Later<void> = undefined;
+
+  constructor(jid: Jid, account: Account, host: Host, stream: XmppStream) {
+    this.jid = jid;
+    this.account = account;
+    this.host = host;
+    this.stream = stream;
+  }
+
+  /**
+   * Sends a stanza to the client, addressed to `to` (by default as the stanza says). The same stanza
+   * may go to any number of sessions: its text is made once.
+   */
+  send(stanza: Stanza, to?: string): Later<void> {
+    if (this.host.hooks.has(sessionSend)) return this.#sendFiltered(stanza, to);
+    this.stream?.send(stanza.wire(to));
+  }
+
+  #sendFiltered(stanza: Stanza, to: string | undefined): Later<void> {
+    const result = this.host.hooks.filter(sessionSend, stanza, this);
+    if (result instanceof Promise) {
+      return result.then((s) => {
+        if (s !== DROP) this.stream?.send(s.wire(to));
+      });
+    }
+    if (result !== DROP) this.stream?.send(result.wire(to));
+  }
+
+  // ---- what its stream reads ----
+
+  onElement(_stream: XmppStream, element: Element): Later<void> {
+    if (element.ns === NS.client) {
+      switch (element.name) {
+        case "message":
+        case "presence":
+        case "iq":
+          return this.host.server.router.fromClient(this, element as Stanza);
+      }
+    }
+    return then(this.host.hooks.ask(streamElement, this, element as Stanza), (handled) => {
+      if (handled !== true) throw new StreamError("unsupported-stanza-type");
+    });
+  }
+
+  onHeader(): void {
+    throw new StreamError("not-well-formed", "a second stream header");
+  }
+
+  onClosed(_stream: XmppStream, reason: string | undefined): void {
+    this.ended = this.host.unbind(this, reason);
+    this.host.log.area("c2s").info("session ended", {
+      jid: this.jid.full,
+      reason: reason ?? "closed",
+    });
+  }
+
+  /** Ends the session with a stream error. */
+  end(error: StreamError): void {
+    this.stream?.fail(error);
+  }
+}

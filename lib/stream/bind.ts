@@ -1,0 +1,71 @@
+/** Resource binding (RFC 6120 §7). */
+
+import type { Later } from "../later.ts";
+import { then } from "../later.ts";
+import type { Host } from "../host.ts";
+import type { Session } from "../session.ts";
+import { Jid, prepResource } from "../jid.ts";
+import { StanzaError, StreamError } from "../errors.ts";
+import { NS } from "../ns.ts";
+import { xml } from "../xml/element.ts";
+import { iq, Stanza } from "../stanza.ts";
+import { chooseResource } from "../hooks/streams.ts";
+import type { Negotiation } from "./negotiation.ts";
+
+/** Handles `<iq type='set'><bind/></iq>`: afterwards the stream belongs to a session. */
+export function bindResource(
+  n: Negotiation,
+  host: Host,
+  account: Jid,
+  request: Stanza,
+): Later<void> {
+  const asked = request.child("bind", NS.bind)!.childText("resource");
+  const wanted = asked === undefined || asked === "" ? undefined : prepResource(asked);
+  if (asked !== undefined && asked !== "" && wanted === undefined) {
+    return n.refuse(request, new StanzaError("bad-request", { text: "that is no resource" }));
+  }
+  return then(host.hooks.ask(chooseResource, account.bare, wanted), (chosen) => {
+    if (n.stream.closed) return;
+    const full = place(host, account, chosen ?? wanted);
+    if (full instanceof StanzaError) return n.refuse(request, full);
+    n.stream.clearDeadline();
+    return then(host.bind(full, n.stream), (session) => answer(session, request));
+  });
+}
+
+/** The full JID to bind, with room made for it by the policy for conflicts (§7.7.2.2). */
+function place(host: Host, account: Jid, resource: string | undefined): Jid | StanzaError {
+  const online = host.online.get(account.node);
+  const old = resource === undefined ? undefined : online?.session(resource);
+  if (old !== undefined) {
+    switch (host.server.config.bind.conflict) {
+      case "refuse-new":
+        return new StanzaError("conflict");
+      case "rename-new":
+        resource = `${resource}-${generated()}`;
+        break;
+      default:
+        old.end(new StreamError("conflict", "replaced by a new session"));
+    }
+  }
+  if (online !== undefined && online.sessions.length >= host.config.limits.sessions_per_account) {
+    return new StanzaError("resource-constraint", { text: "too many sessions of this account" });
+  }
+  return account.withResource(resource ?? generated());
+}
+
+/** Unguessable: who knows a full JID may learn whether it is online. */
+function generated(): string {
+  return crypto.randomUUID().replaceAll("-", "").slice(0, 16);
+}
+
+function answer(session: Session, request: Stanza): void {
+  session.host.log.area("c2s").info("session bound", {
+    jid: session.jid.full,
+    remote: session.stream?.transport.remote ?? "",
+  });
+  const jid = xml("jid", NS.bind, {}, session.jid.full);
+  session.stream?.send(
+    iq({ type: "result", id: request.id ?? "" }, xml("bind", NS.bind, {}, jid)).wire(),
+  );
+}

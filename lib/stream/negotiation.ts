@@ -1,0 +1,245 @@
+/**
+ * A client's stream from its first byte to a bound resource (RFC 6120 §4 to §7): STARTTLS, SASL,
+ * resource binding. What modules add comes through the hooks `stream.features` and
+ * `stream.negotiation-element`. It is forgotten once the session reads the stream.
+ */
+
+import type { Later } from "../later.ts";
+import { then } from "../later.ts";
+import type { Host } from "../host.ts";
+import type { Server } from "../server.ts";
+import { Jid, parseJid } from "../jid.ts";
+import { StanzaError, StreamError } from "../errors.ts";
+import { NS } from "../ns.ts";
+import type { Element } from "../xml/element.ts";
+import { xml } from "../xml/element.ts";
+import type { StreamHeader } from "../xml/parser.ts";
+import { Stanza } from "../stanza.ts";
+import { negotiationElement, streamFeatures, streamOpened } from "../hooks/streams.ts";
+import { Authentication } from "./authentication.ts";
+import { bindResource } from "./bind.ts";
+import type { StreamReader, XmppStream } from "./stream.ts";
+
+export class Negotiation implements StreamReader {
+  readonly stream: XmppStream;
+  readonly server: Server;
+  /** The host in the stream header's `to`; undefined before the first header. */
+  host: Host | undefined = undefined;
+  /** The account that SASL has proved: node and domain. */
+  account: Jid | undefined = undefined;
+  /** The language the client asked for, "en" if none. */
+  lang = "en";
+  /** Why EXTERNAL may be offered: the accounts the client's certificate speaks for. */
+  certificateJids: readonly Jid[] | undefined = undefined;
+  #sasl: Authentication | undefined = undefined;
+
+  constructor(stream: XmppStream, server: Server) {
+    this.stream = stream;
+    this.server = server;
+  }
+
+  get secure(): boolean {
+    return this.stream.transport.secure !== undefined;
+  }
+
+  /** True if this client may authenticate as things are (`c2s.plaintext_auth`). */
+  get mayAuthenticate(): boolean {
+    if (this.secure) return true;
+    const rule = this.server.config.c2s.plaintext_auth;
+    return rule === "always" || (rule === "loopback" && this.stream.transport.loopback);
+  }
+
+  // ---- stream headers ----
+
+  onHeader(stream: XmppStream, header: StreamHeader): Later<void> {
+    const to = header.attrs.to === undefined ? undefined : parseJid(header.attrs.to);
+    const host = to === undefined || !to.isBare ? undefined : this.server.hosts.get(to.full);
+    this.lang = header.attrs["xml:lang"] ?? "en";
+    // The answer's `to` is only good for a client whose name we know (RFC 6120 §4.7.2).
+    stream.sendHeader({
+      id: crypto.randomUUID(),
+      from: host?.domain ?? this.server.defaultDomain,
+      to: this.account?.full,
+      version: "1.0",
+      "xml:lang": this.lang,
+    }, NS.client);
+    checkHeader(header);
+    if (host === undefined) {
+      throw new StreamError(
+        "host-unknown",
+        header.attrs.to === undefined ? "no `to` in the stream header" : undefined,
+      );
+    }
+    if (this.account !== undefined) this.#checkSameAccount(host, header);
+    this.host = host;
+    const { see_other_host } = host.config;
+    if (see_other_host !== undefined) {
+      throw new StreamError("see-other-host", undefined, undefined, see_other_host);
+    }
+    return then(host.hooks.ask(streamOpened, this), () => this.#sendFeatures());
+  }
+
+  #checkSameAccount(host: Host, header: StreamHeader): void {
+    if (host.domain !== this.account!.domain) {
+      throw new StreamError("host-unknown", "logged in elsewhere");
+    }
+    const { from } = header.attrs;
+    if (from !== undefined && parseJid(from)?.bare !== this.account!.bare) {
+      throw new StreamError("invalid-from");
+    }
+  }
+
+  #sendFeatures(): Later<void> {
+    const host = this.host!;
+    if (this.account === undefined && this.secure && this.certificateJids === undefined) {
+      return then(Authentication.certificate(this), (jids) => {
+        this.certificateJids = jids;
+        return this.#sendFeaturesNow(host);
+      });
+    }
+    return this.#sendFeaturesNow(host);
+  }
+
+  #sendFeaturesNow(host: Host): Later<void> {
+    const features: Element[] = [];
+    if (this.account !== undefined) {
+      features.push(
+        xml("bind", NS.bind),
+        xml("session", NS.session, {}, xml("optional", NS.session)),
+      );
+      return this.#offer(host, features);
+    }
+    if (!this.secure && this.server.tlsFor(host) !== undefined) {
+      features.push(xml("starttls", NS.tls, {}, !this.mayAuthenticate && xml("required", NS.tls)));
+    }
+    if (!this.mayAuthenticate) return this.#offer(host, features);
+    this.#sasl = new Authentication(this, host);
+    return then(this.#sasl.features(), (more) => this.#offer(host, [...features, ...more]));
+  }
+
+  #offer(host: Host, features: Element[]): Later<void> {
+    return then(host.hooks.filter(streamFeatures, features, this), (all) => {
+      const list = Array.isArray(all) ? all : features;
+      this.stream.send(`<stream:features>${list.join("")}</stream:features>`);
+    });
+  }
+
+  // ---- elements ----
+
+  onElement(stream: XmppStream, element: Element): Later<void> {
+    switch (element.ns) {
+      case NS.tls:
+        return this.#startTls(stream, element);
+      case NS.sasl:
+        if (this.account !== undefined) {
+          throw new StreamError("policy-violation", "already logged in");
+        }
+        if (this.#sasl === undefined) return this.#refuseSasl();
+        return then(this.#sasl.onElement(element), (account) => {
+          if (account !== undefined) this.#authenticated(account);
+        });
+    }
+    if (this.account !== undefined && isBind(element)) {
+      return bindResource(this, this.host!, this.account, element as Stanza);
+    }
+    return then(this.host!.hooks.ask(negotiationElement, this, element), (handled) => {
+      if (handled === true) return;
+      if (element.ns === NS.client && isStanza(element.name)) {
+        throw new StreamError(
+          "not-authorized",
+          this.account === undefined ? "log in first" : "bind first",
+        );
+      }
+      throw new StreamError("unsupported-stanza-type");
+    });
+  }
+
+  /** RFC 6120 §6.4.2: before TLS, where TLS is required, no mechanism is good enough. */
+  #refuseSasl(): void {
+    this.stream.send(`<failure xmlns='${NS.sasl}'><encryption-required/></failure>`);
+  }
+
+  /** RFC 6120 §5.4.2. */
+  #startTls(stream: XmppStream, element: Element): void {
+    const context = this.host === undefined ? undefined : this.server.tlsFor(this.host);
+    if (
+      element.name !== "starttls" || this.secure || this.account !== undefined ||
+      context === undefined
+    ) {
+      stream.send(`<failure xmlns='${NS.tls}'/>`);
+      stream.close("STARTTLS failed");
+      return;
+    }
+    stream.send(`<proceed xmlns='${NS.tls}'/>`);
+    stream.setDeadline(
+      this.server.config.c2s.handshake_timeout,
+      new StreamError("connection-timeout", "TLS handshake took too long"),
+    );
+    stream.startTls(context);
+  }
+
+  onSecure(stream: XmppStream): void {
+    this.startTimer(stream);
+  }
+
+  /** The time from here to a bound resource is limited (`c2s.auth_timeout`). */
+  startTimer(stream: XmppStream): void {
+    stream.setDeadline(
+      this.server.config.c2s.auth_timeout,
+      new StreamError("connection-timeout", "no resource was bound in time"),
+    );
+  }
+
+  #authenticated(account: Jid): void {
+    this.account = account;
+    this.#sasl = undefined;
+    this.stream.setLimits(this.server.xmlLimits(this.host!));
+    this.stream.restart(false);
+  }
+
+  onClosed(stream: XmppStream, reason: string | undefined): void {
+    this.server.log.area("c2s").debug("stream closed before a session", {
+      remote: stream.transport.remote,
+      reason: reason ?? "closed",
+    });
+  }
+
+  /** Answers an IQ that came before a resource was bound. */
+  reply(answer: Stanza): void {
+    this.stream.send(answer.wire());
+  }
+
+  /** Like `reply`, with an error. */
+  refuse(request: Stanza, error: StanzaError): void {
+    this.stream.send(
+      new Stanza("iq", NS.client, { type: "error", id: request.id ?? "" }, [error.toElement()])
+        .wire(),
+    );
+  }
+}
+
+/** RFC 6120 §4.8 and §4.7.5. */
+function checkHeader(header: StreamHeader): void {
+  if (header.name !== "stream" || header.ns !== NS.streams) {
+    throw new StreamError("invalid-namespace", `the root is <stream xmlns='${NS.streams}'>`);
+  }
+  if (header.prefix !== "stream") {
+    throw new StreamError("bad-namespace-prefix", "the prefix is `stream`");
+  }
+  if (header.defaultNs !== NS.client) {
+    throw new StreamError("invalid-namespace", `the default namespace is ${NS.client}`);
+  }
+  const version = /^(\d+)\.\d+$/.exec(header.attrs.version ?? "");
+  if (version === null || Number(version[1]) < 1) {
+    throw new StreamError("unsupported-version", "1.0 is needed");
+  }
+}
+
+function isStanza(name: string): boolean {
+  return name === "message" || name === "presence" || name === "iq";
+}
+
+function isBind(element: Element): boolean {
+  return element.ns === NS.client && element.name === "iq" && element.attrs.type === "set" &&
+    element.child("bind", NS.bind) !== undefined;
+}

@@ -1,0 +1,334 @@
+/**
+ * One XML stream (RFC 6120 §4): headers, elements in order, errors, the closing handshake, and the
+ * bounds on what may wait in either direction. What the elements mean is up to its reader: the
+ * negotiation first, the bound session later; streams of servers and components are read by others.
+ */
+
+import type { Later } from "../later.ts";
+import type { Element } from "../xml/element.ts";
+import type { StreamHeader, XmlLimits } from "../xml/parser.ts";
+import { STREAM_END, StreamParser, XmlError } from "../xml/parser.ts";
+import { escapeAttribute } from "../xml/escape.ts";
+import { Stanza } from "../stanza.ts";
+import { StreamError } from "../errors.ts";
+import { NS } from "../ns.ts";
+import type { Transport, TransportOwner } from "../net/transport.ts";
+import type { Flusher } from "../net/flush.ts";
+import type { Deadline, Deadlines } from "../deadlines.ts";
+import type { LogArea } from "../log.ts";
+import type { Rate } from "./rate.ts";
+
+/** Who reads a stream at the moment. A promise makes this stream alone wait. */
+export interface StreamReader {
+  /** A stream header came (again after a restart). Throw `StreamError` to refuse. */
+  onHeader(stream: XmppStream, header: StreamHeader): Later<void>;
+  /** A complete element came. Throw `StreamError` to end the stream. */
+  onElement(stream: XmppStream, element: Element): Later<void>;
+  /** The stream is over. `reason` is for logs; undefined after an orderly close. */
+  onClosed(stream: XmppStream, reason: string | undefined): void;
+  /** TLS, begun by `stream.startTls`, is established. */
+  onSecure?(stream: XmppStream): void;
+}
+
+/** What all streams of a listener share. */
+export interface StreamSettings {
+  readonly limits: XmlLimits;
+  /** Most characters waiting to be sent to a reader too slow to take them. */
+  readonly outputBytes: number;
+  /** How long to wait for the other side's `</stream:stream>`, in ms. */
+  readonly closeTimeoutMs: number;
+  readonly flusher: Flusher;
+  readonly deadlines: Deadlines;
+  readonly log: LogArea;
+}
+
+const enum Phase {
+  /** Our header has not been sent yet (in this life of the stream). */
+  Fresh,
+  Open,
+  /** `</stream:stream>` is sent; the other's is awaited. */
+  Closing,
+  Closed,
+}
+
+/** Input kept while a handler is busy; beyond it the socket is paused. */
+const BUSY_INPUT = 65_536;
+
+export class XmppStream implements TransportOwner {
+  readonly transport: Transport;
+  /** Shared by all streams of a kind: the listener's settings. */
+  settings: StreamSettings;
+  reader: StreamReader;
+  /** Input allowance, if the listener limits rates. */
+  rate: Rate | undefined = undefined;
+  readonly #parser: StreamParser;
+  #out = "";
+  #dirty = false;
+  #phase = Phase.Fresh;
+  #busy = false;
+  #paused = false;
+  #peerClosed = false;
+  /** Negotiation first, the closing handshake at the end. */
+  #deadline: Deadline | undefined = undefined;
+
+  constructor(transport: Transport, settings: StreamSettings, reader: StreamReader) {
+    this.transport = transport;
+    this.settings = settings;
+    this.reader = reader;
+    this.#parser = new StreamParser(settings.limits, Stanza);
+    transport.owner = this;
+  }
+
+  get closed(): boolean {
+    return this.#phase >= Phase.Closing;
+  }
+
+  /** Bytes that wait to be sent. */
+  get waiting(): number {
+    return this.#out.length + this.transport.buffered;
+  }
+
+  /** Limits for the elements to come: larger once we know who sends them. */
+  setLimits(limits: XmlLimits): void {
+    this.#parser.limits = limits;
+  }
+
+  // ---- output ----
+
+  /** Queues text; it leaves at the end of this turn of the event loop. */
+  send(text: string): void {
+    if (this.#phase === Phase.Closed || this.#phase === Phase.Closing) return;
+    this.#queue(text);
+    if (this.#out.length > this.settings.outputBytes) this.#tooSlow();
+  }
+
+  #queue(text: string): void {
+    this.#out += text;
+    if (!this.#dirty) {
+      this.#dirty = true;
+      this.settings.flusher.add(this);
+    }
+  }
+
+  flush(): void {
+    this.#dirty = false;
+    if (this.#out === "" || this.#phase === Phase.Closed) return;
+    const out = this.#out;
+    this.#out = "";
+    this.transport.write(out);
+    if (this.#phase === Phase.Open && this.transport.buffered > this.settings.outputBytes) {
+      this.#tooSlow();
+    }
+  }
+
+  /** Drops what waits and ends the stream (RFC 6120 §4.9.3.17): the rest is for another session. */
+  #tooSlow(): void {
+    const error = new StreamError("resource-constraint", "too much waits to be read");
+    this.settings.log.info("stream ended: the other side reads too slowly", {
+      remote: this.transport.remote,
+      limit: this.settings.outputBytes,
+    });
+    this.#out = "";
+    this.#phase = Phase.Closing;
+    this.transport.write(error.toXml() + "</stream:stream>");
+    this.reader.onClosed(this, error.toString());
+    this.#end();
+  }
+
+  /** Opens our side (RFC 6120 §4.2): the header, with attributes in the order given. */
+  sendHeader(attrs: { readonly [name: string]: string | undefined }, contentNs: string): void {
+    let head =
+      `<?xml version='1.0'?><stream:stream xmlns='${contentNs}' xmlns:stream='${NS.streams}'`;
+    for (const name in attrs) {
+      const value = attrs[name];
+      if (value !== undefined) head += ` ${name}='${escapeAttribute(value)}'`;
+    }
+    this.#phase = Phase.Open;
+    this.#queue(head + ">");
+  }
+
+  /** True once our header is out. */
+  get headerSent(): boolean {
+    return this.#phase !== Phase.Fresh;
+  }
+
+  /** A new stream over the same connection (RFC 6120 §4.3.3); `discard` forgets pipelined input. */
+  restart(discard: boolean): void {
+    this.#phase = Phase.Fresh;
+    this.#parser.reset(discard);
+  }
+
+  /** Sends what is queued, forgets pipelined plain text, and begins TLS (RFC 6120 §5.4.3.3). */
+  startTls(context: Parameters<Transport["startTls"]>[0]): void {
+    this.flush();
+    this.restart(true);
+    this.transport.startTls(context);
+  }
+
+  // ---- the end ----
+
+  /** Ends the stream with an error (RFC 6120 §4.9.1) and the closing handshake. */
+  fail(error: StreamError): void {
+    if (this.closed) return;
+    this.settings.log.info("stream error sent", {
+      remote: this.transport.remote,
+      error: error.toString(),
+    });
+    if (this.#phase === Phase.Fresh) this.sendHeader({ version: "1.0", id: "" }, NS.client);
+    this.#queue(error.toXml());
+    this.close(error.toString());
+  }
+
+  /** Ends the stream in good order (RFC 6120 §4.4). */
+  close(reason?: string): void {
+    if (this.closed) return;
+    if (this.#phase === Phase.Fresh) this.sendHeader({ version: "1.0" }, NS.client);
+    this.#queue("</stream:stream>");
+    this.flush();
+    this.#phase = Phase.Closing;
+    this.reader.onClosed(this, reason);
+    if (this.#peerClosed) return this.#end();
+    // The other side may still be sending: its input is discarded until it closes, or time is up.
+    this.#deadline?.cancel();
+    this.#deadline = this.settings.deadlines.after(
+      this.settings.closeTimeoutMs,
+      () => this.#destroy(reason),
+    );
+    if (this.#paused) this.#unpause();
+  }
+
+  #end(): void {
+    this.transport.end();
+    this.#deadline?.cancel();
+    this.#deadline = this.settings.deadlines.after(
+      this.settings.closeTimeoutMs,
+      () => this.#destroy(undefined),
+    );
+  }
+
+  #destroy(reason: string | undefined): void {
+    const wasClosing = this.#phase >= Phase.Closing;
+    this.#phase = Phase.Closed;
+    this.#deadline?.cancel();
+    this.#deadline = undefined;
+    this.#out = "";
+    this.transport.owner = undefined;
+    this.transport.destroy();
+    this.rate?.stop();
+    if (!wasClosing) this.reader.onClosed(this, reason);
+  }
+
+  /** Fails the stream unless `clearDeadline` is called within `ms`. Replaces an earlier one. */
+  setDeadline(ms: number, error: StreamError): void {
+    this.#deadline?.cancel();
+    this.#deadline = this.settings.deadlines.after(ms, () => this.fail(error));
+  }
+
+  clearDeadline(): void {
+    this.#deadline?.cancel();
+    this.#deadline = undefined;
+  }
+
+  // ---- input ----
+
+  onData(chunk: Uint8Array): void {
+    if (this.#phase === Phase.Closed) return;
+    if (this.rate !== undefined && !this.rate.take(chunk.length)) this.#pause();
+    if (this.#phase === Phase.Closing) return this.#onDataWhileClosing(chunk);
+    try {
+      this.#parser.push(chunk);
+    } catch (e) {
+      return this.#inputFailed(e);
+    }
+    if (!this.#busy) this.#read();
+    else if (this.#parser.buffered > BUSY_INPUT) this.#pause();
+  }
+
+  #onDataWhileClosing(chunk: Uint8Array): void {
+    try {
+      this.#parser.push(chunk);
+      for (let e = this.#parser.next(); e !== undefined; e = this.#parser.next()) {
+        if (e === STREAM_END) return this.#peerHasClosed();
+      }
+    } catch {
+      this.#destroy(undefined); // whatever it is, it is no closing tag
+    }
+  }
+
+  #read(): void {
+    try {
+      while (this.#phase < Phase.Closing) {
+        const event = this.#parser.next();
+        if (event === undefined) return;
+        if (event === STREAM_END) return this.#peerHasClosed();
+        const done = event instanceof Stanza
+          ? this.reader.onElement(this, event)
+          : this.reader.onHeader(this, event as StreamHeader);
+        if (done instanceof Promise) return this.#waitFor(done);
+      }
+    } catch (e) {
+      this.#inputFailed(e);
+    }
+  }
+
+  #waitFor(done: Promise<void>): void {
+    this.#busy = true;
+    const goOn = () => {
+      this.#busy = false;
+      if (this.#phase === Phase.Closed) return;
+      if (this.#paused) this.#unpause();
+      this.#read();
+    };
+    done.then(goOn, (e) => {
+      this.#inputFailed(e);
+      goOn();
+    });
+  }
+
+  #inputFailed(e: unknown): void {
+    if (e instanceof StreamError) return this.fail(e);
+    if (e instanceof XmlError) return this.fail(new StreamError(e.condition, e.message));
+    this.settings.log.error("an element could not be handled", {
+      remote: this.transport.remote,
+      error: e instanceof Error ? e.stack ?? e.message : String(e),
+    });
+    this.fail(new StreamError("internal-server-error"));
+  }
+
+  #pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.transport.pause();
+  }
+
+  #unpause(): void {
+    if (this.rate !== undefined && !this.rate.ready) return;
+    this.#paused = false;
+    this.transport.resume();
+  }
+
+  /** The rate limiter has filled up again. */
+  rateReady(): void {
+    if (this.#paused && !this.#busy && this.#phase !== Phase.Closed) this.#unpause();
+  }
+
+  #peerHasClosed(): void {
+    this.#peerClosed = true;
+    if (this.#phase === Phase.Closing) this.#end();
+    else this.close();
+  }
+
+  onEnd(): void {
+    // The connection is half closed without a closing tag: nothing more can come.
+    if (this.#phase < Phase.Closing) this.#destroy("connection closed by the other side");
+    else this.transport.end();
+  }
+
+  onClose(reason: string | undefined): void {
+    this.#destroy(reason ?? "connection lost");
+  }
+
+  onSecure(): void {
+    this.reader.onSecure?.(this);
+  }
+}

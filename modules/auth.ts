@@ -1,0 +1,421 @@
+/**
+ * The accounts of a host and what checks their logins: SCRAM keys per hash (RFC 5802, RFC 7677),
+ * never a password. Everything here is an answer to a hook, so another module may answer for some of
+ * the accounts, or for all.
+ *
+ * What decides about a login is read from the database every time (one SELECT); that an account
+ * exists, which every message to somebody offline asks, is remembered for a while.
+ */
+
+import * as v from "valibot";
+import { defineModule, type Migrations, type ModuleHost } from "../lib/module.ts";
+import { list, oneOf, setting, wholeNumber } from "../lib/config/setting.ts";
+import { StanzaError, StreamError } from "../lib/errors.ts";
+import {
+  accountDeleted,
+  accountExists,
+  type AccountInfo,
+  accountInfo,
+  checkPassword,
+  createAccount,
+  deleteAccount,
+  listAccounts,
+  mayLogin,
+  saslMechanisms,
+  scramKeys,
+  setAccountEnabled,
+  setPassword,
+} from "../lib/hooks/accounts.ts";
+import { accountClosing } from "../lib/hooks/closing.ts";
+import { sessionBound } from "../lib/hooks/streams.ts";
+import { type Jid, prepPassword } from "../lib/jid.ts";
+import type { Session } from "../lib/session.ts";
+import { Recent } from "../lib/recent.ts";
+import {
+  decodeKeys,
+  deriveKeys,
+  encodeKeys,
+  type ScramHash,
+  scramHashes,
+  type ScramKeys,
+  verifyPassword,
+} from "../lib/sasl/credentials.ts";
+import { integerType, textType } from "../lib/store/columns.ts";
+import type { Store } from "../lib/store/store.ts";
+
+const config = v.strictObject({
+  hashes: setting(
+    v.pipe(
+      list(oneOf<ScramHash>("SHA-1", "SHA-256", "SHA-512")),
+      v.check((hashes: ScramHash[]) => hashes.length > 0, "expected at least one hash"),
+    ),
+    ["SHA-512", "SHA-256", "SHA-1"],
+    "Hashes for which SCRAM keys of new passwords are kept. No others are offered at login.",
+  ),
+  iterations: setting(
+    wholeNumber(10_000, 1_000_000),
+    10_000,
+    "Rounds of PBKDF2 for new passwords. Keep it equal to auth.iterations.",
+  ),
+  remembered: setting(
+    wholeNumber(0, 10_000_000),
+    20_000,
+    "Accounts of which it is remembered for some minutes that they exist.",
+  ),
+});
+
+const migrations: Migrations = {
+  "1": {
+    async up(db, dialect) {
+      const text = textType(dialect);
+      await db.schema.createTable("accounts")
+        .addColumn("host", text, (c) => c.notNull())
+        .addColumn("node", text, (c) => c.notNull())
+        .addColumn("created", integerType, (c) => c.notNull())
+        .addColumn("enabled", integerType, (c) => c.notNull())
+        .addColumn("last_login", integerType)
+        // One line per hash, as `encodeKeys` writes them: a login reads them all at once.
+        .addColumn("scram", "text", (c) => c.notNull())
+        .addPrimaryKeyConstraint("accounts_pk", ["host", "node"])
+        .execute();
+    },
+  },
+};
+
+type Key = { host: string; node: string };
+
+interface AccountRow {
+  readonly node: string;
+  readonly created: number;
+  readonly enabled: number;
+  readonly last_login: number | null;
+  readonly scram: string;
+}
+
+/** How long it is believed that an account exists: another process may have deleted it. */
+const EXISTS_MS = 5 * 60_000;
+
+/** Between the first message of a login and the question whether it may go on. */
+const LOGIN_MS = 2 * 60_000;
+const LOGINS = 4096;
+
+/** Longer than anybody may take from the proof of a login to a bound resource. */
+const BARRED_MS = 30 * 60_000;
+
+/** Times of logins are written in one go. */
+const WRITE_EVERY_MS = 10_000;
+
+/** The hash by which a password is checked, if the account has keys for it: in this order. */
+const CHECK_ORDER: readonly ScramHash[] = ["SHA-256", "SHA-512", "SHA-1"];
+
+export default defineModule({
+  name: "auth",
+  description: "Accounts and their passwords, kept as SCRAM keys",
+  config,
+  migrations,
+  setup(host) {
+    const accounts = new Accounts(host);
+
+    host.on(accountExists, (account) => accounts.exists(account));
+    host.on(saslMechanisms, (offered) => withoutUnkept(offered, host.config.hashes));
+    host.on(scramKeys, (account, hash) => accounts.keys(account, hash));
+    host.on(checkPassword, (account, password) => accounts.check(account, password));
+    host.on(mayLogin, (account) => accounts.mayLogin(account));
+
+    host.on(createAccount, (account, password) => accounts.create(account, password));
+    host.on(setPassword, (account, password) => accounts.setPassword(account, password));
+    host.on(deleteAccount, (account) => accounts.delete(account));
+    host.on(setAccountEnabled, (account, enabled) => accounts.setEnabled(account, enabled));
+    host.on(accountInfo, (account) => accounts.info(account));
+    host.on(listAccounts, () => accounts.list());
+
+    host.on(sessionBound, (session) => accounts.bound(session));
+    host.every(WRITE_EVERY_MS, () => accounts.writeLogins());
+    host.onUnload(() => accounts.writeLogins());
+  },
+});
+
+type Host = ModuleHost<v.InferOutput<typeof config>>;
+
+class Accounts {
+  readonly #host: Host;
+  readonly #sql: ReturnType<typeof statements>;
+  readonly #existing: Recent<true>;
+  /** Rows of logins under way: what was read for the proof also answers whether it may go on. */
+  readonly #logins = new Recent<AccountRow>(LOGINS, LOGIN_MS);
+  readonly #deleting = new Set<string>();
+  /** Deleted or disabled of late: who has logged in before that may still be about to bind. */
+  readonly #barred = new Recent<true>(LOGINS, BARRED_MS);
+  /** Times of logins not yet written, by node. */
+  #loggedIn = new Map<string, number>();
+
+  constructor(host: Host) {
+    this.#host = host;
+    this.#sql = statements(host.store);
+    this.#existing = new Recent(host.config.remembered, EXISTS_MS);
+  }
+
+  #key(account: Jid): Key {
+    return { host: this.#host.domain, node: account.node };
+  }
+
+  exists(account: Jid): true | Promise<true | undefined> {
+    return this.#existing.get(account.node) ?? this.#lookUp(account);
+  }
+
+  async #lookUp(account: Jid): Promise<true | undefined> {
+    const row = await this.#sql.exists.first(this.#key(account));
+    if (row === undefined || this.#deleting.has(account.node)) return undefined;
+    this.#existing.set(account.node, true);
+    return true;
+  }
+
+  // ---- logins ----
+
+  async #read(account: Jid): Promise<AccountRow | undefined> {
+    const row = await this.#sql.row.first(this.#key(account));
+    if (row !== undefined) this.#logins.set(account.node, row);
+    return row;
+  }
+
+  async keys(account: Jid, hash: ScramHash): Promise<ScramKeys | "unknown" | undefined> {
+    const row = await this.#read(account);
+    if (row === undefined) return undefined;
+    return readKeys(row.scram).find((k) => k.hash === hash) ?? "unknown";
+  }
+
+  async check(account: Jid, password: string): Promise<boolean | undefined> {
+    const { hashes, iterations } = this.#host.config;
+    const row = await this.#read(account);
+    const kept = row === undefined ? [] : readKeys(row.scram);
+    const keys = firstOf(kept, CHECK_ORDER);
+    const right = await verifyPassword(keys, password, {
+      hash: CHECK_ORDER.find((hash) => hashes.includes(hash))!,
+      iterations,
+    });
+    if (row === undefined) return undefined;
+    if (right && this.#outdated(kept)) await this.#renew(account, row, password);
+    return right;
+  }
+
+  /** The settings have changed since the password was set. */
+  #outdated(kept: readonly ScramKeys[]): boolean {
+    const { hashes, iterations } = this.#host.config;
+    return hashes.some((hash) => {
+      const keys = kept.find((k) => k.hash === hash);
+      return keys === undefined || keys.iterations < iterations;
+    });
+  }
+
+  async #renew(account: Jid, row: AccountRow, password: string): Promise<void> {
+    try {
+      const scram = await this.#derive(password);
+      await this.#sql.renew.run({ ...this.#key(account), scram, old: row.scram });
+    } catch (e) {
+      this.#host.log.warn("SCRAM keys could not be renewed", {
+        account: account.bare,
+        error: String(e),
+      });
+    }
+  }
+
+  mayLogin(account: Jid) {
+    const row = this.#logins.get(account.node);
+    if (row === undefined) return this.#read(account).then(verdict);
+    this.#logins.delete(account.node);
+    return verdict(row);
+  }
+
+  bound(session: Session): void {
+    const { node } = session.account.jid;
+    if (this.#barred.get(node) !== undefined) {
+      session.end(new StreamError("not-authorized", "the account was deleted or disabled"));
+      return;
+    }
+    this.#loggedIn.set(node, Date.now());
+  }
+
+  async writeLogins(): Promise<void> {
+    if (this.#loggedIn.size === 0) return;
+    const times = this.#loggedIn;
+    this.#loggedIn = new Map();
+    const { domain } = this.#host;
+    try {
+      await this.#host.store.batch(
+        [...times].map(([node, time]) => this.#sql.loggedIn.bind({ host: domain, node, time })),
+      );
+    } catch (e) {
+      this.#host.log.warn("times of logins could not be written", { error: String(e) });
+    }
+  }
+
+  // ---- administration ----
+
+  async create(account: Jid, password: string): Promise<"created" | "conflict"> {
+    // Asked first because deriving keys is a hundred times the work.
+    if (this.#deleting.has(account.node) || await this.#lookUp(account)) return "conflict";
+    const scram = await this.#derive(password);
+    const { changes } = await this.#sql.insert.run({
+      ...this.#key(account),
+      scram,
+      created: Date.now(),
+    });
+    if (changes === 0) return "conflict";
+    this.#existing.set(account.node, true);
+    this.#barred.delete(account.node);
+    return "created";
+  }
+
+  async setPassword(account: Jid, password: string): Promise<true | undefined> {
+    if (await this.#lookUp(account) !== true) return undefined;
+    const scram = await this.#derive(password);
+    const { changes } = await this.#sql.setScram.run({ ...this.#key(account), scram });
+    this.#logins.delete(account.node);
+    return changes === 1 ? true : undefined;
+  }
+
+  async delete(account: Jid): Promise<true | undefined> {
+    const { node } = account;
+    if (this.#deleting.has(node)) return undefined;
+    this.#deleting.add(node);
+    try {
+      const { changes } = await this.#sql.delete.run(this.#key(account));
+      this.#existing.delete(node);
+      this.#logins.delete(node);
+      this.#loggedIn.delete(node);
+      if (changes === 0) return undefined;
+      this.#barred.set(node, true);
+      await this.#host.tell(accountClosing, account);
+      await endSessions(this.#host, account, "the account was deleted");
+      await this.#host.tell(accountDeleted, account);
+      this.#loggedIn.delete(node);
+      return true;
+    } finally {
+      this.#deleting.delete(node);
+    }
+  }
+
+  async setEnabled(account: Jid, enabled: boolean): Promise<true | undefined> {
+    const { changes } = await this.#sql.setEnabled.run({
+      ...this.#key(account),
+      enabled: enabled ? 1 : 0,
+    });
+    this.#logins.delete(account.node);
+    if (changes === 0) return undefined;
+    if (enabled) this.#barred.delete(account.node);
+    else this.#barred.set(account.node, true);
+    if (!enabled) await endSessions(this.#host, account, "the account was disabled");
+    return true;
+  }
+
+  async info(account: Jid): Promise<AccountInfo | undefined> {
+    const row = await this.#sql.row.first(this.#key(account));
+    return row === undefined ? undefined : this.#infoOf(row);
+  }
+
+  async list(): Promise<readonly AccountInfo[]> {
+    const rows = await this.#sql.list.all({ host: this.#host.domain });
+    return rows.map((row) => this.#infoOf(row));
+  }
+
+  #infoOf(row: Omit<AccountRow, "scram">): AccountInfo {
+    return {
+      jid: `${row.node}@${this.#host.domain}`,
+      enabled: row.enabled !== 0,
+      created: row.created,
+      lastLogin: this.#loggedIn.get(row.node) ?? row.last_login ?? undefined,
+    };
+  }
+
+  /** The keys of a password for all hashes, as kept. Throws `not-acceptable` for a bad password. */
+  async #derive(password: string): Promise<string> {
+    if (prepPassword(password) === undefined) {
+      throw new StanzaError("not-acceptable", {
+        text: "the password is empty, too long, or has characters not allowed in one",
+      });
+    }
+    const { hashes, iterations } = this.#host.config;
+    const keys = await Promise.all(hashes.map((hash) => deriveKeys(password, hash, iterations)));
+    return keys.map(encodeKeys).join("\n");
+  }
+}
+
+/** Somebody else may know an account that is not here, so `undefined` lets it in. */
+function verdict(row: AccountRow | undefined): true | "account-disabled" | undefined {
+  if (row === undefined) return undefined;
+  return row.enabled !== 0 ? true : "account-disabled";
+}
+
+function readKeys(scram: string): ScramKeys[] {
+  return scram.split("\n").map(decodeKeys);
+}
+
+function firstOf(keys: readonly ScramKeys[], order: readonly ScramHash[]): ScramKeys | undefined {
+  for (const hash of order) {
+    const found = keys.find((k) => k.hash === hash);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** An offer that no account could take up would make clients that prefer it fail. */
+function withoutUnkept(offered: string[], kept: readonly ScramHash[]): string[] {
+  const unkept = scramHashes.filter((hash) => !kept.includes(hash));
+  if (unkept.length === 0) return offered;
+  return offered.filter((name) =>
+    !unkept.some((hash) => name === `SCRAM-${hash}` || name === `SCRAM-${hash}-PLUS`)
+  );
+}
+
+/** Ends the account's sessions; resolves when what follows from that is done. */
+async function endSessions(host: Host, account: Jid, text: string): Promise<void> {
+  const sessions = [...host.account(account)?.sessions ?? []];
+  for (const session of sessions) session.end(new StreamError("not-authorized", text));
+  await Promise.all(sessions.map((session) => session.ended));
+}
+
+function statements(store: Store) {
+  return {
+    exists: store.prepare<Key, { node: string }>((db, p) =>
+      db.selectFrom("accounts").select("node")
+        .where("host", "=", p("host")).where("node", "=", p("node"))
+    ),
+    row: store.prepare<Key, AccountRow>((db, p) =>
+      db.selectFrom("accounts").select(["node", "created", "enabled", "last_login", "scram"])
+        .where("host", "=", p("host")).where("node", "=", p("node"))
+    ),
+    list: store.prepare<{ host: string }, Omit<AccountRow, "scram">>((db, p) =>
+      db.selectFrom("accounts").select(["node", "created", "enabled", "last_login"])
+        .where("host", "=", p("host")).orderBy("node")
+    ),
+    insert: store.prepare<Key & { scram: string; created: number }>((db, p) =>
+      db.insertInto("accounts").values({
+        host: p("host"),
+        node: p("node"),
+        created: p("created"),
+        enabled: 1,
+        last_login: null,
+        scram: p("scram"),
+      }).onConflict((c) => c.columns(["host", "node"]).doNothing())
+    ),
+    setScram: store.prepare<Key & { scram: string }>((db, p) =>
+      db.updateTable("accounts").set({ scram: p("scram") })
+        .where("host", "=", p("host")).where("node", "=", p("node"))
+    ),
+    renew: store.prepare<Key & { scram: string; old: string }>((db, p) =>
+      db.updateTable("accounts").set({ scram: p("scram") })
+        .where("host", "=", p("host")).where("node", "=", p("node")).where("scram", "=", p("old"))
+    ),
+    setEnabled: store.prepare<Key & { enabled: number }>((db, p) =>
+      db.updateTable("accounts").set({ enabled: p("enabled") })
+        .where("host", "=", p("host")).where("node", "=", p("node"))
+    ),
+    loggedIn: store.prepare<Key & { time: number }>((db, p) =>
+      db.updateTable("accounts").set({ last_login: p("time") })
+        .where("host", "=", p("host")).where("node", "=", p("node"))
+    ),
+    delete: store.prepare<Key>((db, p) =>
+      db.deleteFrom("accounts").where("host", "=", p("host")).where("node", "=", p("node"))
+    ),
+  };
+}

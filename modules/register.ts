@@ -1,0 +1,349 @@
+/**
+ * XEP-0077: In-Band Registration: accounts made, passwords changed and accounts removed by their
+ * users themselves. Off unless it is switched on: with it, anybody can make accounts (§11).
+ */
+
+import * as v from "valibot";
+import { defineModule, type IqReply, type ModuleHost, NO_REPLY, result } from "../lib/module.ts";
+import { flag, list, setting, text, wholeNumber, wholeNumberOrOff } from "../lib/config/setting.ts";
+import { StanzaError } from "../lib/errors.ts";
+import { answers, form, FORMS_NS, readForm } from "../lib/formats/form.ts";
+import { createAccount, deleteAccount, setPassword } from "../lib/hooks/accounts.ts";
+import { accountClosing } from "../lib/hooks/closing.ts";
+import { negotiationElement, streamFeatures } from "../lib/hooks/streams.ts";
+import { Jid, parseJid, prepNode, prepPassword } from "../lib/jid.ts";
+import { NS } from "../lib/ns.ts";
+import { addressKey } from "../lib/sasl/throttle.ts";
+import type { Session } from "../lib/session.ts";
+import { iq as iqStanza, resultOf, type Stanza } from "../lib/stanza.ts";
+import type { Negotiation } from "../lib/stream/negotiation.ts";
+import type { Element } from "../lib/xml/element.ts";
+import { xml } from "../lib/xml/element.ts";
+
+const REGISTER_NS = "jabber:iq:register";
+const FEATURE_NS = "http://jabber.org/features/iq-register";
+
+const RESERVED = [
+  "abuse",
+  "admin",
+  "administrator",
+  "hostmaster",
+  "noreply",
+  "postmaster",
+  "root",
+  "security",
+  "support",
+  "system",
+  "webmaster",
+  "xmpp",
+];
+
+const config = v.strictObject({
+  allowed: setting(
+    flag(),
+    true,
+    "New accounts may be made. If not, users may still change their passwords.",
+  ),
+  password_change: setting(flag(), true, "Users may change their passwords."),
+  removal: setting(flag(), true, "Users may remove their accounts."),
+  require_tls: setting(
+    flag(),
+    false,
+    "Over TLS only, even where logins without it are allowed (c2s.plaintext_auth).",
+  ),
+  per_address: setting(
+    wholeNumberOrOff(1, 1_000_000),
+    5,
+    "New accounts from one IP address (IPv6: one /64) in an hour; 0 for no limit.",
+  ),
+  name_length: setting(wholeNumber(1, 1023), 64, "Longest name of a new account, in characters."),
+  password_length: setting(
+    wholeNumber(1, 256),
+    8,
+    "Shortest password, in characters.",
+  ),
+  reserved: setting(list(text()), RESERVED, "Names that nobody may register."),
+  instructions: setting(
+    text(),
+    "Choose a name and a password for your account.",
+    "What a client shows above the form.",
+  ),
+});
+
+type Host = ModuleHost<v.InferOutput<typeof config>>;
+
+const FIELDS = [
+  { var: "username", type: "text-single", label: "Name", required: true },
+  { var: "password", type: "text-private", label: "Password", required: true },
+] as const;
+
+const HOUR_MS = 3_600_000;
+
+/** Addresses remembered at most; the oldest are forgotten first. */
+const ADDRESSES = 20_000;
+
+export default defineModule({
+  name: "register",
+  description: "Lets people make, change and remove accounts from their clients",
+  xeps: { "XEP-0077": "2.4" },
+  enabledByDefault: false,
+  config,
+  setup(host) {
+    const registration = new Registration(host);
+    host.feature(REGISTER_NS);
+    host.on(streamFeatures, (features, n) => {
+      if (n.account === undefined && host.config.allowed && registration.isSafe(n)) {
+        return [...features, xml("register", FEATURE_NS)];
+      }
+    });
+    host.on(negotiationElement, (n, element) => registration.beforeLogin(n, element));
+    host.on(accountClosing, (account) => registration.closing(account));
+    for (const scope of ["host", "owner"] as const) {
+      host.iq.get(REGISTER_NS, "query", (iq) => registration.current(iq), scope);
+      host.iq.set(REGISTER_NS, "query", (iq, query) => registration.change(iq, query), scope);
+    }
+  },
+});
+
+class Registration {
+  readonly #host: Host;
+  readonly #reserved: ReadonlySet<string>;
+  readonly #made = new Map<string, { count: number; since: number }>();
+  /** What to say to an account's client once the account is gone, by node. */
+  readonly #removals = new Map<string, () => void>();
+
+  constructor(host: Host) {
+    this.#host = host;
+    this.#reserved = new Set(host.config.reserved.map((name) => prepNode(name) ?? name));
+  }
+
+  /** A password may cross this connection. */
+  isSafe(n: Negotiation): boolean {
+    return n.secure || (n.mayAuthenticate && !this.#host.config.require_tls);
+  }
+
+  // ---- before login (§3.1.1) ----
+
+  async beforeLogin(n: Negotiation, element: Element): Promise<true | undefined> {
+    if (n.account !== undefined || element.ns !== NS.client || element.name !== "iq") return;
+    const query = element.child("query", REGISTER_NS);
+    const { type, to } = element.attrs;
+    if (query === undefined || (type !== "get" && type !== "set")) return;
+    if (to !== undefined && parseJid(to)?.full !== this.#host.domain) return;
+    const request = element as Stanza;
+    try {
+      const payload = type === "get" ? this.#blank(n) : await this.#register(n, query);
+      n.reply(iqStanza({ type: "result", id: request.id ?? "" }, payload));
+    } catch (e) {
+      if (!(e instanceof StanzaError)) throw e;
+      n.refuse(request, e);
+    }
+    return true;
+  }
+
+  #blank(n: Negotiation): Element {
+    this.#checkOpen(n);
+    const { instructions } = this.#host.config;
+    return xml(
+      "query",
+      REGISTER_NS,
+      {},
+      xml("instructions", REGISTER_NS, {}, instructions),
+      xml("username", REGISTER_NS),
+      xml("password", REGISTER_NS),
+      form({ type: "form", formType: REGISTER_NS, instructions, fields: FIELDS }),
+    );
+  }
+
+  #checkOpen(n: Negotiation): void {
+    if (!this.#host.config.allowed) {
+      throw new StanzaError("not-allowed", { text: "no accounts are made here" });
+    }
+    if (!this.isSafe(n)) throw new StanzaError("not-authorized", { text: "TLS is needed first" });
+  }
+
+  async #register(n: Negotiation, query: Element): Promise<undefined> {
+    this.#checkOpen(n);
+    if (query.child("remove") !== undefined) {
+      throw new StanzaError("unexpected-request", { text: "log in first" });
+    }
+    const { username, password } = filledIn(query);
+    if (username === "" || password === "") {
+      throw new StanzaError("not-acceptable", { text: "a name and a password are needed" });
+    }
+    const node = this.#checkName(username);
+    this.#checkPassword(password);
+    const address = addressKey(n.stream.transport.remoteAddress);
+    this.#count(address);
+    const account = Jid.of(node, this.#host.domain);
+    const made = await this.#host.ask(createAccount, account, password);
+    if (made === "conflict") {
+      throw new StanzaError("conflict", { text: "there is an account of that name" });
+    }
+    if (made === undefined) {
+      throw new StanzaError("not-allowed", { text: "no accounts are made here" });
+    }
+    this.#host.log.info("account registered", {
+      account: account.bare,
+      remote: n.stream.transport.remote,
+    });
+    return undefined;
+  }
+
+  #checkName(name: string): string {
+    const node = prepNode(name);
+    if (node === undefined) {
+      throw new StanzaError("not-acceptable", {
+        text: "the name has characters that no address may have",
+      });
+    }
+    const { name_length } = this.#host.config;
+    if ([...node].length > name_length) {
+      throw new StanzaError("not-acceptable", {
+        text: `a name has at most ${name_length} characters`,
+      });
+    }
+    if (this.#reserved.has(node)) {
+      throw new StanzaError("not-acceptable", { text: "this name is reserved" });
+    }
+    return node;
+  }
+
+  #checkPassword(password: string): void {
+    const prepared = prepPassword(password);
+    if (prepared === undefined) {
+      throw new StanzaError("not-acceptable", {
+        text: "the password has characters not allowed in one",
+      });
+    }
+    const { password_length } = this.#host.config;
+    if ([...prepared].length < password_length) {
+      throw new StanzaError("not-acceptable", {
+        text: `a password has at least ${password_length} characters`,
+      });
+    }
+  }
+
+  /** Counts an attempt, also one that meets a name in use: it tells that the name is. */
+  #count(address: string): void {
+    const { per_address } = this.#host.config;
+    if (per_address === 0) return;
+    const now = performance.now();
+    let made = this.#made.get(address);
+    if (made === undefined || now - made.since >= HOUR_MS) {
+      this.#made.delete(address);
+      this.#made.set(address, made = { count: 0, since: now });
+      if (this.#made.size > ADDRESSES) this.#made.delete(this.#made.keys().next().value!);
+    }
+    if (made.count >= per_address) {
+      throw new StanzaError("resource-constraint", {
+        text: "too many accounts from this address; try again in an hour",
+      });
+    }
+    made.count++;
+  }
+
+  // ---- after login ----
+
+  /** What is known of the account that asks (§3.1). */
+  current(iq: Stanza): IqReply {
+    const account = this.#ownAccount(iq);
+    return result(xml(
+      "query",
+      REGISTER_NS,
+      {},
+      xml("registered", REGISTER_NS),
+      xml("username", REGISTER_NS, {}, account.node),
+      xml("password", REGISTER_NS),
+    ));
+  }
+
+  #ownAccount(iq: Stanza): Jid {
+    const from = iq.from!;
+    // People of other servers have no business here; nor has the host itself.
+    if (from.domain !== this.#host.domain || from.node === "") {
+      throw new StanzaError("not-allowed");
+    }
+    return from.toBare();
+  }
+
+  async change(iq: Stanza, query: Element): Promise<IqReply> {
+    const account = this.#ownAccount(iq);
+    if (query.child("remove") !== undefined) {
+      if (query.elements().length > 1) {
+        throw new StanzaError("bad-request", { text: "<remove/> stands alone" });
+      }
+      return await this.#remove(iq, account);
+    }
+    return await this.#changePassword(iq, account, query);
+  }
+
+  /** §3.3 */
+  async #changePassword(iq: Stanza, account: Jid, query: Element): Promise<IqReply> {
+    if (!this.#host.config.password_change) {
+      throw new StanzaError("not-allowed", { text: "passwords are not changed this way here" });
+    }
+    const session = this.#host.session(iq.from!);
+    // Without TLS only as it logged in: where that is allowed, so is this.
+    if (this.#host.config.require_tls && session?.stream?.transport.secure === undefined) {
+      throw new StanzaError("not-authorized", { text: "TLS is needed" });
+    }
+    const { username, password } = filledIn(query);
+    if (username === "" || password === "") {
+      throw new StanzaError("bad-request", { text: "a name and a password are needed" });
+    }
+    if (prepNode(username) !== account.node) {
+      throw new StanzaError("not-allowed", { text: "this is not your account" });
+    }
+    this.#checkPassword(password);
+    if (await this.#host.ask(setPassword, account, password) !== true) {
+      throw new StanzaError("registration-required");
+    }
+    this.#host.log.info("password changed", { account: account.bare });
+    return result();
+  }
+
+  /** §3.2: the account goes, the client is told, its streams end. */
+  async #remove(iq: Stanza, account: Jid): Promise<IqReply> {
+    if (!this.#host.config.removal) {
+      throw new StanzaError("not-allowed", { text: "accounts are not removed this way here" });
+    }
+    const session = this.#host.session(iq.from!);
+    let told = false;
+    this.#removals.set(account.node, () => {
+      told = true;
+      tellResult(session, iq);
+    });
+    try {
+      if (await this.#host.ask(deleteAccount, account) !== true) {
+        throw new StanzaError("registration-required");
+      }
+    } finally {
+      this.#removals.delete(account.node);
+    }
+    this.#host.log.info("account removed by its user", { account: account.bare });
+    return told ? NO_REPLY : result();
+  }
+
+  /** The account is gone, its sessions are not yet: the last moment to answer. */
+  closing(account: Jid): void {
+    this.#removals.get(account.node)?.();
+  }
+}
+
+function tellResult(session: Session | undefined, request: Stanza): void {
+  void session?.send(resultOf(request));
+}
+
+/** The form if there is one (§4), else the plain fields. */
+function filledIn(query: Element): { username: string; password: string } {
+  const x = query.child("x", FORMS_NS);
+  if (x !== undefined) {
+    const given = answers(readForm(x), FIELDS, REGISTER_NS);
+    return { username: given.username ?? "", password: given.password ?? "" };
+  }
+  return {
+    username: query.childText("username") ?? "",
+    password: query.childText("password") ?? "",
+  };
+}

@@ -1,0 +1,475 @@
+/**
+ * The stream parser against another XML parser (saxes): generated documents, most of them damaged.
+ * Both must agree on what is accepted, apart from what XMPP forbids or asks beyond XML, and on the
+ * tree. Every case is also parsed in pieces, written, and parsed again.
+ *
+ * `CONFAB_FUZZ_CASES` and `CONFAB_FUZZ_SEED` choose another number of cases and other ones.
+ */
+
+import assert from "node:assert/strict";
+import { type SaxesAttributeNS, SaxesParser, type SaxesTagNS } from "saxes";
+import { Element, toXml } from "../../lib/xml/element.ts";
+import {
+  parseXml,
+  STREAM_END,
+  StreamHeader,
+  StreamParser,
+  XmlError,
+  type XmlLimits,
+} from "../../lib/xml/parser.ts";
+
+const limits: XmlLimits = {
+  stanzaBytes: 1 << 20,
+  depth: 1000,
+  attributes: 1000,
+  children: 100_000,
+};
+
+type Random = (below: number) => number;
+
+function random(seed: number): Random {
+  let a = seed >>> 0;
+  return (below) => {
+    a = (a + 0x6d2b79f5) | 0;
+    let t = Math.imul(a ^ (a >>> 15), 1 | a);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) % below;
+  };
+}
+
+// Documents
+
+const LOCALS = [
+  "a",
+  "b",
+  "message",
+  "body",
+  "x-1",
+  "é",
+  "名前",
+  "𐀀b",
+  "_",
+  "__proto__",
+  "constructor",
+];
+const PREFIXES = ["p", "q", "stream", "ns-1", "ü", "hasOwnProperty"];
+const SPACES = NAMESPACES();
+const TEXTS = [
+  "hello",
+  " ",
+  "\n  ",
+  "\t",
+  "]]",
+  "]",
+  ">",
+  "'",
+  '"',
+  "é❤😀",
+  "\ufeff",
+  "&amp;",
+  "&lt;",
+  "&gt;",
+  "&quot;&apos;",
+  "&#10;",
+  "&#xD;",
+  "&#x1F600;",
+  "&#x0009;",
+  "\r\n",
+  "\r",
+  "\u0085\u2028",
+  "<![CDATA[]]>",
+  "<![CDATA[<&]]]]>",
+  "<![CDATA[ ]] > \r\n]]>",
+];
+const VALUES = ["", "v", "a b", "\t\n", "\r\n.", "&amp;&#9;", "&lt;", ">", "é😀", "]]>", "&#x20;"];
+const BLANKS = [" ", "  ", "\n", "\t", "\r\n"];
+const NASTY = [
+  "<!-- c -->",
+  "<!--",
+  "-->",
+  "<?pi x?>",
+  "<?xml version='1.0'?>",
+  "<?",
+  "<!DOCTYPE a>",
+  "<!DOCTYPE a [<!ENTITY e 'x'>]>",
+  "<!",
+  "<![CDATA[",
+  "]]>",
+  "&e;",
+  "&nbsp;",
+  "&",
+  "&#",
+  "&#0;",
+  "&#xFFFE;",
+  "&#xD800;",
+  "&#x110000;",
+  "&#65",
+  "&#x;",
+  "&a:b;",
+  "<",
+  ">",
+  "/",
+  "</",
+  "/>",
+  "=",
+  "'",
+  '"',
+  ":",
+  " a=''",
+  " a='' a=''",
+  " xml:lang='en'",
+  " xml:a:b=''",
+  " xmlns=''",
+  " xmlns='urn:a'",
+  " xmlns:p='urn:b'",
+  " xmlns:q='urn:b' p:x='' q:x=''",
+  " xmlns:p=''",
+  " xmlns:xml='urn:a'",
+  " xmlns:xml='http://www.w3.org/XML/1998/namespace'",
+  " xmlns:p='http://www.w3.org/XML/1998/namespace'",
+  " xmlns:xmlns='urn:a'",
+  " xmlns='http://www.w3.org/2000/xmlns/'",
+  " p:a=''",
+  "<p:a/>",
+  "<xml:a/>",
+  "<xmlns:a/>",
+  "<a/>",
+  "</a>",
+  "<a>",
+  "<:a/>",
+  "<a:/>",
+  "\0",
+  "\x01",
+  "\x7f",
+  "\ufffe",
+  "\uffff",
+  "\ufeff",
+  "\u0300",
+  "\u037e",
+  "\u{10ffff}",
+  "\u{f0000}",
+];
+
+function NAMESPACES(): string[] {
+  return [
+    "urn:a",
+    "urn:b",
+    "jabber:client",
+    "",
+    "urn:ü",
+    "urn:a&amp;b",
+    "http://etherx.jabber.org/streams",
+  ];
+}
+
+const pick = <T>(r: Random, of: readonly T[]): T => of[r(of.length)]!;
+
+/** An element of a random document; `known` are the prefixes bound outside. */
+function element(r: Random, depth: number, known: readonly string[]): string {
+  const inside = [...known];
+  const given: string[] = [];
+  if (r(3) === 0) given.push(`xmlns=${quoted(r, pick(r, SPACES))}`);
+  for (let i = r(8) - 5; i > 0; i--) {
+    const p = pick(r, PREFIXES);
+    if (given.some((g) => g.startsWith(`xmlns:${p}=`))) continue;
+    given.push(`xmlns:${p}=${quoted(r, pick(r, SPACES) || "urn:c")}`);
+    inside.push(p);
+  }
+  const names = new Set<string>();
+  for (let i = r(5) - 1; i > 0; i--) names.add(pick(r, LOCALS));
+  for (const n of names) {
+    const name = inside.length > 0 && r(4) === 0 ? `${pick(r, inside)}:${n}` : n;
+    given.push(`${name}=${quoted(r, pick(r, VALUES) + pick(r, VALUES))}`);
+  }
+  if (r(8) === 0) given.push("xml:lang='de'");
+  given.sort(() => r(3) - 1);
+
+  const local = pick(r, LOCALS);
+  const name = inside.length > 0 && r(5) === 0 ? `${pick(r, inside)}:${local}` : local;
+  let s = `<${name}`;
+  for (const g of given) s += pick(r, BLANKS) + g;
+  if (r(6) === 0) s += pick(r, BLANKS);
+  if (r(4) === 0) return s + "/>";
+  s += ">";
+  for (let i = r(5); i > 0; i--) {
+    s += depth > 0 && r(2) === 0 ? element(r, depth - 1, inside) : pick(r, TEXTS);
+  }
+  return `${s}</${name}${r(8) === 0 ? " " : ""}>`;
+}
+
+function quoted(r: Random, value: string): string {
+  return r(2) === 0 ? `'${value}'` : `"${value}"`;
+}
+
+function document(r: Random): string {
+  let s = pick(r, [
+    "",
+    "",
+    "",
+    "<?xml version='1.0'?>",
+    '<?xml version="1.0" encoding="utf-8" ?>\n',
+  ]);
+  s += pick(r, [
+    "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='x'>",
+    "<stream xmlns='http://etherx.jabber.org/streams' xml:lang='en'>",
+    "<s:s xmlns:s='urn:s' xmlns:p='urn:p' p:a='1' xmlns='urn:a'>",
+  ]);
+  const known = /^[^]*<s:s/.test(s) ? ["p", "s"] : s.includes("stream:stream") ? ["stream"] : [];
+  for (let i = r(4); i > 0; i--) {
+    if (r(2) === 0) s += pick(r, BLANKS);
+    s += element(r, 3, known);
+  }
+  return s + `</${/<([^?][^ ]*)/.exec(s)![1]}>` + (r(4) === 0 ? "\n" : "");
+}
+
+const utf8 = new TextEncoder();
+
+function damage(r: Random, bytes: Uint8Array): Uint8Array {
+  const b = [...bytes];
+  for (let i = r(3); i >= 0; i--) {
+    const at = r(b.length + 1);
+    switch (r(7)) {
+      case 0:
+        if (b.length > 0) b[at % b.length]! ^= 1 << r(8);
+        break;
+      case 1:
+        b.splice(at, 1 + r(6));
+        break;
+      case 2:
+        b.splice(at, 0, ...b.slice(at, at + 1 + r(20)));
+        break;
+      case 3: {
+        const from = r(b.length + 1);
+        b.splice(at, r(4), ...b.slice(from, from + r(30)));
+        break;
+      }
+      case 4:
+        b.splice(at, 0, r(256));
+        break;
+      default:
+        b.splice(at, 0, ...utf8.encode(pick(r, NASTY)));
+    }
+  }
+  return Uint8Array.from(b);
+}
+
+// What comes out, as text that can be compared
+
+interface Outcome {
+  /** The tree, if the document was accepted. */
+  readonly tree?: string;
+  /** `unfinished`, or the condition. */
+  readonly refused?: string;
+  readonly why?: string;
+  readonly stanzas: readonly Element[];
+}
+
+function tree(ns: string, name: string, attrs: { [k: string]: string }, content: string): string {
+  const given = Object.keys(attrs).sort().map((k) => `${k}=${JSON.stringify(attrs[k])}`).join(" ");
+  return `{${ns}}${name}[${given}](${content})`;
+}
+
+function show(e: Element): string {
+  let s = "";
+  for (const c of e.children) s += typeof c === "string" ? JSON.stringify(c) : show(c);
+  return tree(e.ns, e.name, e.attrs, s);
+}
+
+function ours(bytes: Uint8Array, cut: (left: number) => number): Outcome {
+  const parser = new StreamParser(limits);
+  const stanzas: Element[] = [];
+  let header: StreamHeader | undefined;
+  let content = "";
+  let ended = false;
+  try {
+    for (let at = 0; at < bytes.length;) {
+      const chunk = bytes.slice(at, at += cut(bytes.length - at));
+      parser.push(chunk);
+      chunk.fill(0x3c);
+      for (let e = parser.next(); e !== undefined; e = parser.next()) {
+        if (e === STREAM_END) ended = true;
+        else if (e instanceof StreamHeader) header = e;
+        else {
+          stanzas.push(e);
+          content += show(e);
+        }
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof XmlError)) throw error;
+    return { refused: error.condition, why: error.message, stanzas };
+  }
+  if (!ended || parser.buffered > 0) return { refused: "unfinished", stanzas };
+  return { tree: tree(header!.ns, header!.name, header!.attrs, content), stanzas };
+}
+
+interface Theirs {
+  tree?: string;
+  refused?: string;
+  /** Something XMPP forbids (RFC 6120 §11.1). */
+  restricted: boolean;
+  /** Text between the stanzas. */
+  stray: boolean;
+  /** A name whose local part is no NCName: saxes lets `a:1` pass. */
+  oddName: boolean;
+  /** White space around a namespace name, which saxes removes, or a declaration of `xmlns`. */
+  oddNamespace: boolean;
+  version: boolean;
+}
+
+function theirs(text: string): Theirs {
+  const out: Theirs = {
+    restricted: false,
+    stray: false,
+    oddName: false,
+    oddNamespace: false,
+    version: false,
+  };
+  const parser = new SaxesParser({ xmlns: true, position: false });
+  const open: { tag: SaxesTagNS; content: string; text: string }[] = [];
+  const flush = (): void => {
+    const top = open.at(-1);
+    if (top === undefined || top.text === "") return;
+    if (open.length === 1) {
+      if (/[^ \t\r\n]/.test(top.text)) out.stray = true;
+    } else top.content += JSON.stringify(top.text);
+    top.text = "";
+  };
+  const add = (t: string): void => {
+    const top = open.at(-1);
+    if (top !== undefined) top.text += t;
+  };
+  parser.on("error", (e) => void (out.refused ??= e.message));
+  parser.on("comment", () => void (out.restricted = true));
+  parser.on("processinginstruction", () => void (out.restricted = true));
+  parser.on("doctype", () => void (out.restricted = true));
+  parser.on("xmldecl", (d) => {
+    if (d.version !== "1.0" || (d.encoding ?? "utf-8").toLowerCase() !== "utf-8") {
+      out.version = true;
+    }
+  });
+  parser.on("text", add);
+  parser.on("cdata", (t) => {
+    // Even an empty section is no white space.
+    if (open.length === 1) out.stray = true;
+    add(t);
+  });
+  parser.on("opentag", (tag) => {
+    flush();
+    open.push({ tag, content: "", text: "" });
+  });
+  parser.on("closetag", (tag) => {
+    flush();
+    const top = open.pop();
+    if (top === undefined || out.refused !== undefined) return;
+    const attrs: { [k: string]: string } = Object.create(null);
+    odd(tag.name, out);
+    for (const a of Object.values(tag.attributes) as SaxesAttributeNS[]) {
+      odd(a.name, out);
+      if (a.prefix === "xmlns" || a.name === "xmlns") {
+        if (a.value !== a.value.trim() || a.local === "xmlns" && a.prefix !== "") {
+          out.oddNamespace = true;
+        }
+        continue;
+      }
+      const key = a.prefix === "" ? a.local : a.prefix === "xml" ? a.name : `{${a.uri}}${a.local}`;
+      attrs[key] = a.value;
+    }
+    const made = tree(tag.uri, tag.local, attrs, top.content);
+    if (open.length > 0) open.at(-1)!.content += made;
+    else out.tree = made;
+  });
+  parser.write(text).close();
+  return out;
+}
+
+function odd(name: string, out: Theirs): void {
+  if (/:[-.\d\u00b7\u0300-\u036f\u203f\u2040]/.test(name)) out.oddName = true;
+}
+
+function decode(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+// The comparison
+
+/** What is wrong with how the bytes were parsed; `undefined` if nothing is. */
+function compare(bytes: Uint8Array, r: Random): string | undefined {
+  const mine = ours(bytes, (left) => left);
+  const pieces = ours(bytes, (left) => Math.min(left, 1 + r(r(4) === 0 ? 100 : 8)));
+  if (mine.tree !== pieces.tree) return `in pieces: ${pieces.tree ?? pieces.refused} ${pieces.why}`;
+  // An error behind which the stanza does not end may not have been looked for in pieces.
+  if (mine.refused !== pieces.refused && (mine.tree ?? pieces.refused) !== "unfinished") {
+    return `in pieces: ${pieces.refused} (${pieces.why}), not ${mine.refused} (${mine.why})`;
+  }
+  for (let i = 0; i < mine.stanzas.length; i++) {
+    const again = rewritten(mine.stanzas[i]!);
+    if (again !== undefined) return again;
+    if (i < pieces.stanzas.length && pieces.stanzas[i]!.source !== mine.stanzas[i]!.source) {
+      return "another source in pieces";
+    }
+  }
+
+  const text = decode(bytes);
+  if (text === undefined) return mine.tree === undefined ? undefined : "accepted what is not UTF-8";
+  const other = theirs(text);
+  if (mine.tree !== undefined) {
+    if (other.restricted || other.stray || other.version) return "accepted what XMPP forbids";
+    if (other.refused !== undefined) return `accepted, but: ${other.refused}`;
+    if (other.oddName) return "accepted a bad name";
+    if (other.oddNamespace || mine.tree === other.tree) return undefined;
+    return `another tree:\n${mine.tree}\n${other.tree}`;
+  }
+  if (other.refused !== undefined) return undefined;
+  if (mine.refused === "restricted-xml" && other.restricted) return undefined;
+  if (mine.why === "more behind the end of the stream" && other.restricted) return undefined;
+  if (mine.refused === "bad-format" && (other.stray || other.version)) return undefined;
+  if (mine.refused === "unsupported-encoding" && other.version) return undefined;
+  if (mine.refused === "not-well-formed" && (other.oddName || other.oddNamespace)) return undefined;
+  return `refused: ${mine.refused} (${mine.why})`;
+}
+
+/** Writes a stanza from its source and anew, in two contexts, and reads it again. */
+function rewritten(e: Element): string | undefined {
+  const want = show(e);
+  const anew = new Element(e.name, e.ns, e.attrs, e.children);
+  for (const x of [e, anew]) {
+    const alone = parseXml(toXml(x, ""), limits);
+    if (show(alone) !== want) return `written: ${toXml(x, "")}`;
+    const inside = parseXml(`<w xmlns='urn:w'>${toXml(x, "urn:w")}</w>`, limits);
+    if (show(inside.first()!) !== want) return `written within another: ${toXml(x, "urn:w")}`;
+  }
+  const more = e.append(new Element("more", "urn:more", {}, ["&"]));
+  if (!show(parseXml(toXml(more, ""), limits)).endsWith(`{urn:more}more[]("&"))`)) {
+    return `appended: ${toXml(more, "")}`;
+  }
+  return undefined;
+}
+
+Deno.test("generated and damaged documents are judged as by another parser", () => {
+  const cases = Number(Deno.env.get("CONFAB_FUZZ_CASES") ?? 50_000);
+  const seed = Number(Deno.env.get("CONFAB_FUZZ_SEED") ?? 1);
+  let accepted = 0;
+  for (let i = 0; i < cases; i++) {
+    const r = random(Math.imul(seed, 0x9e3779b1) + i);
+    let bytes: Uint8Array = utf8.encode(document(r));
+    if (r(4) !== 0) bytes = damage(r, bytes);
+    let wrong: string | undefined;
+    try {
+      wrong = compare(bytes, r);
+    } catch (error) {
+      wrong = error instanceof Error ? error.stack : String(error);
+    }
+    if (wrong !== undefined) {
+      const text = JSON.stringify(new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes));
+      assert.fail(`seed ${seed}, case ${i}: ${wrong}\n${text}\n${[...bytes]}`);
+    }
+    if (ours(bytes, (left) => left).tree !== undefined) accepted++;
+  }
+  // Otherwise nothing has been tested.
+  assert.ok(accepted > cases / 5 && accepted < cases * 0.8, `${accepted} of ${cases} accepted`);
+});
