@@ -12,8 +12,8 @@ import type { Server } from "./server.ts";
 import { Chains } from "./hooks/chains.ts";
 import { IqTable, Requests } from "./iq.ts";
 import { Account, Session } from "./session.ts";
-import type { XmppStream } from "./stream/stream.ts";
-import type { StreamError } from "./errors.ts";
+import type { StreamSettings, XmppStream } from "./stream/stream.ts";
+import { StreamError } from "./errors.ts";
 import { NS } from "./ns.ts";
 import { result } from "./module.ts";
 import { sessionBound, sessionClosed } from "./hooks/streams.ts";
@@ -50,6 +50,7 @@ export class Host {
   readonly features = new Announcements();
   readonly accountFeatures = new Announcements();
   readonly log: Log;
+  #streamSettings: StreamSettings | undefined = undefined;
 
   constructor(server: Server, config: HostConfig) {
     this.server = server;
@@ -71,6 +72,35 @@ export class Host {
 
   get domain(): string {
     return this.config.domain;
+  }
+
+  /** Limits of the streams of this host's sessions. */
+  get streamSettings(): StreamSettings {
+    const { limits } = this.config;
+    return this.#streamSettings ??= this.server.settingsFor(
+      this.server.config,
+      limits,
+      limits.stanza_bytes,
+    );
+  }
+
+  /** Brings the limits of a changed configuration to all sessions. */
+  applyLimits(): void {
+    this.#streamSettings = undefined;
+    for (const s of this.#all()) s.stream?.configure(this.streamSettings);
+  }
+
+  /** Ends sessions from which nothing has come since `since` (`performance.now()`). */
+  endIdle(since: number): void {
+    for (const s of [...this.#all()]) {
+      if (s.stream !== undefined && s.stream.lastInput < since) {
+        s.end(new StreamError("connection-timeout", "nothing was heard for too long"));
+      }
+    }
+  }
+
+  *#all(): Iterable<Session> {
+    for (const account of this.online.values()) yield* account.sessions;
   }
 
   account(jid: Jid): Account | undefined {

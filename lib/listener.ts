@@ -6,7 +6,6 @@ import type { Endpoint } from "./config/checks.ts";
 import type { Server } from "./server.ts";
 import { SocketTransport } from "./net/socket.ts";
 import { Negotiation } from "./stream/negotiation.ts";
-import { Rate } from "./stream/rate.ts";
 import { XmppStream } from "./stream/stream.ts";
 
 const BACKLOG = 1024;
@@ -78,11 +77,6 @@ function start(server: Server, transport: SocketTransport): void {
   const stream = new XmppStream(transport, server.streamSettings, NOBODY);
   const negotiation = new Negotiation(stream, server);
   stream.reader = negotiation;
-  const { bytes_per_second, burst_bytes } = server.config.limits;
-  if (bytes_per_second > 0) {
-    const limit = { bytesPerSecond: bytes_per_second, burst: burst_bytes };
-    stream.rate = new Rate(limit, server.deadlines, stream);
-  }
   negotiation.startTimer(stream);
 }
 

@@ -50,23 +50,29 @@ export class Router {
   fromClient(session: Session, stanza: Stanza): Later<void> {
     checkFrom(session, stanza);
     stanza.stampFrom(session.jid);
+    try {
+      const done = this.#accept(session, stanza);
+      return isLater(done) ? done.catch((e) => this.#refused(stanza, e)) : done;
+    } catch (e) {
+      return this.#refused(stanza, e);
+    }
+  }
+
+  #accept(session: Session, stanza: Stanza): Later<void> {
     const to = stanza.attrs.to;
     if (to !== undefined) {
       const jid = parseJid(to);
-      if (jid === undefined) {
-        return this.#bounce(stanza, new StanzaError("jid-malformed", { text: "`to` is no JID" }));
-      }
+      if (jid === undefined) throw new StanzaError("jid-malformed", { text: "`to` is no JID" });
       stanza.stampTo(jid);
     }
-    return this.#guarded(stanza, () => {
-      if (stanza.name === "iq") checkIq(stanza);
-      const { hooks } = session.host;
-      if (!hooks.has(stanzaFromClient)) return this.#fromClient(session, stanza);
-      return then(
-        hooks.filter(stanzaFromClient, stanza, session),
-        (s) => s === DROP ? undefined : this.#fromClient(session, s),
-      );
-    });
+    if (stanza.name === "iq") checkIq(stanza);
+    const { hooks } = session.host;
+    if (!hooks.has(stanzaFromClient)) return this.#fromClient(session, stanza);
+    const passed = hooks.filter(stanzaFromClient, stanza, session);
+    if (passed instanceof Promise) {
+      return passed.then((s) => s === DROP ? undefined : this.#fromClient(session, s));
+    }
+    if (passed !== DROP) return this.#fromClient(session, passed);
   }
 
   #fromClient(session: Session, stanza: Stanza): Later<void> {
@@ -145,7 +151,10 @@ export class Router {
     if (to.node === "") return this.#toHost(host, stanza);
     if (!host.hooks.has(stanzaToAccount)) return this.#toAccount(host, stanza, to);
     const passed = host.hooks.filter(stanzaToAccount, stanza, to);
-    return then(passed, (s) => s === DROP ? undefined : this.#toAccount(host, s, to));
+    if (passed instanceof Promise) {
+      return passed.then((s) => s === DROP ? undefined : this.#toAccount(host, s, to));
+    }
+    if (passed !== DROP) return this.#toAccount(host, passed, to);
   }
 
   #toRemote(stanza: Stanza): Later<void> {
@@ -194,7 +203,10 @@ export class Router {
 
   #messageTo(host: Host, account: Account | undefined, stanza: Stanza, to: Jid): Later<void> {
     const session = to.resource === "" ? undefined : account?.session(to.resource);
-    if (session !== undefined) return this.#handOver(host, stanza, to, [session]);
+    if (session !== undefined) {
+      if (host.hooks.has(messageDelivered)) return this.#handOver(host, stanza, to, [session]);
+      return session.send(stanza);
+    }
     if (account !== undefined) return this.#messageWithout(host, account, stanza, to, true);
     return then(
       host.hooks.ask(accountExists, to.toBare()),
@@ -300,11 +312,22 @@ export class Router {
         settle(this.#notify(account, stanza, to));
         continue;
       }
-      settle(this.#guarded(stanza, () =>
-        then(
-          host.hooks.filter(stanzaToAccount, stanza, to),
+      settle(this.#notifyFiltered(host, account, stanza, to));
+    }
+  }
+
+  #notifyFiltered(host: Host, account: Account, stanza: Stanza, to: Jid): Later<void> {
+    try {
+      const passed = host.hooks.filter(stanzaToAccount, stanza, to);
+      if (passed instanceof Promise) {
+        return passed.then(
           (s) => s === DROP ? undefined : this.#notify(account, s, to),
-        )));
+          (e) => this.#refused(stanza, e),
+        );
+      }
+      if (passed !== DROP) return this.#notify(account, passed, to);
+    } catch (e) {
+      return this.#refused(stanza, e);
     }
   }
 

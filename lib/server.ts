@@ -1,13 +1,13 @@
 /** The server: one object from which everything hangs. Several may run in one process (tests do). */
 
-import type { Config, HostConfig } from "./config/config.ts";
+import { isDeepStrictEqual } from "node:util";
+import type { Config, HostConfig, HostLimits } from "./config/config.ts";
 import type { Log } from "./log.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Flusher } from "./net/flush.ts";
 import { Admission } from "./net/admission.ts";
 import type { TlsContext } from "./net/transport.ts";
 import type { StreamSettings } from "./stream/stream.ts";
-import type { XmlLimits } from "./xml/parser.ts";
 import type { Store } from "./store/mod.ts";
 import { openStore } from "./store/mod.ts";
 import { Host } from "./host.ts";
@@ -30,6 +30,8 @@ import { loadSecret } from "./secret.ts";
 const STOP_MS = 8000;
 /** How often certificates are looked at for their expiry, in ms. */
 const CERTIFICATE_CHECK_MS = 12 * 3600_000;
+/** How often, at most, silent sessions are looked for, in ms. */
+const IDLE_CHECK_MS = 15_000;
 
 export class Server {
   /** When it started, ms since the epoch. */
@@ -50,8 +52,10 @@ export class Server {
   listeners: Listener[] = [];
   readonly modules = new Map<Host, Map<string, ModuleScope>>();
   #endpoints!: Endpoints;
-  #clientCa = "";
+  /** Roots for client certificates; empty if none are accepted. */
+  #clientCa: readonly string[] = [];
   #certificateTimer: ReturnType<typeof setInterval> | undefined;
+  #idleTimer: ReturnType<typeof setInterval> | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(config: Config, registry: Registry, log: Log) {
@@ -91,6 +95,7 @@ export class Server {
       await this.stop();
       throw e;
     }
+    this.#watchIdle();
     this.#certificateTimer = setInterval(() => {
       this.prepare(this.config).then((take) => take()).catch((e) => {
         this.log.area("tls").error("certificates could not be renewed", { error: String(e) });
@@ -105,6 +110,7 @@ export class Server {
 
   async #stop(): Promise<void> {
     clearInterval(this.#certificateTimer);
+    clearInterval(this.#idleTimer);
     for (const l of this.listeners) l.close();
     const ended = Promise.all(
       [...this.hosts.values()].map((h) => h.end(new StreamError("system-shutdown"))),
@@ -184,16 +190,10 @@ export class Server {
     return this.#endpoints.byHost.get(host.domain);
   }
 
-  /** The limits of a logged-in client's stanzas. */
-  xmlLimits(host: Host): XmlLimits {
-    const { stanza_bytes, depth, attributes, children } = host.config.limits;
-    return { stanzaBytes: stanza_bytes, depth, attributes, children };
-  }
-
   /** The accounts that a client certificate speaks for (XEP-0178), verified by `tls.client_ca`. */
   async certificateJids(chain: readonly Uint8Array[]): Promise<readonly Jid[]> {
-    if (this.#clientCa === "") return [];
-    const verdict = await verifyClientCertificate(chain, [this.#clientCa]);
+    if (this.#clientCa.length === 0) return [];
+    const verdict = await verifyClientCertificate(chain, this.#clientCa);
     if (verdict.ok) return verdict.jids;
     this.log.area("auth").info("a client certificate was not accepted", { reason: verdict.reason });
     return [];
@@ -213,34 +213,54 @@ export class Server {
 
   /** Takes over what streams and listeners read from the configuration. */
   apply(config: Config): void {
+    const sameThrottle = isDeepStrictEqual(this.config.auth.throttle, config.auth.throttle);
+    if (!sameThrottle) this.throttle = throttleOf(config); // new rules, new counts
     this.config = config;
     this.admission.limits = config.limits;
-    this.throttle = throttleOf(config);
     this.streamSettings = this.#settingsOf(config);
     this.log.configure(config.log);
+    for (const host of this.hosts.values()) host.applyLimits();
+    this.#watchIdle();
   }
 
+  /** Of streams that have not logged in yet. */
   #settingsOf(config: Config): StreamSettings {
-    const { limits } = config;
+    return this.settingsFor(config, config.limits, config.limits.stanza_bytes_before_auth);
+  }
+
+  /** Of streams under these limits. */
+  settingsFor(config: Config, limits: HostLimits, stanzaBytes: number): StreamSettings {
+    const { depth, attributes, children } = limits;
     return {
-      limits: {
-        stanzaBytes: limits.stanza_bytes_before_auth,
-        depth: limits.depth,
-        attributes: limits.attributes,
-        children: limits.children,
-      },
+      limits: { stanzaBytes, depth, attributes, children },
       outputBytes: limits.output_bytes,
+      rate: limits.bytes_per_second === 0
+        ? undefined
+        : { bytesPerSecond: limits.bytes_per_second, burst: limits.burst_bytes },
       closeTimeoutMs: config.c2s.close_timeout,
       flusher: this.flusher,
       deadlines: this.deadlines,
       log: this.log.area("stream"),
     };
   }
+
+  // ---- silence ----
+
+  /** Ends sessions that have been silent for longer than `c2s.idle_timeout`, while that is set. */
+  #watchIdle(): void {
+    clearInterval(this.#idleTimer);
+    const ms = this.config.c2s.idle_timeout;
+    if (ms === 0) return;
+    this.#idleTimer = setInterval(() => {
+      const since = performance.now() - ms;
+      for (const host of this.hosts.values()) host.endIdle(since);
+    }, Math.min(ms / 4, IDLE_CHECK_MS));
+  }
 }
 
-async function readClientCa(config: Config): Promise<string> {
+async function readClientCa(config: Config): Promise<readonly string[]> {
   const { client_ca } = config.tls;
-  return client_ca === undefined ? "" : await Deno.readTextFile(client_ca);
+  return client_ca === undefined ? [] : [await Deno.readTextFile(client_ca)];
 }
 
 function throttleOf(config: Config): Throttle {

@@ -40,8 +40,8 @@ import {
   type ScramKeys,
   verifyPassword,
 } from "../lib/sasl/credentials.ts";
-import { integerType, textType } from "../lib/store/columns.ts";
-import type { Store } from "../lib/store/store.ts";
+import { integerType, textType } from "../lib/store/mod.ts";
+import type { Store } from "../lib/store/mod.ts";
 
 const config = v.strictObject({
   hashes: setting(

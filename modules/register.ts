@@ -275,7 +275,15 @@ class Registration {
       }
       return await this.#remove(iq, account);
     }
-    return await this.#changePassword(iq, account, query);
+    try {
+      return await this.#changePassword(iq, account, query);
+    } catch (e) {
+      if (!(e instanceof StanzaError)) throw e;
+      // Not the usual answer, which would hand the password back (§3.3).
+      const { from: to, to: from, id = "" } = iq;
+      await this.#host.send(iqStanza({ type: "error", id, from, to }, e.toElement()));
+      return NO_REPLY;
+    }
   }
 
   /** §3.3 */

@@ -4,7 +4,8 @@
  */
 
 import type { Socket } from "node:net";
-import type { PeerCertificate, TLSSocket } from "node:tls";
+import type { TLSSocket } from "node:tls";
+import { presentedChain } from "../tls/certificate.ts";
 import type { SecureInfo, TlsContext, Transport, TransportOwner } from "./transport.ts";
 
 const OWN = Symbol("transport");
@@ -143,18 +144,6 @@ function secureInfo(socket: TLSSocket, context: TlsContext): SecureInfo {
     protocol: socket.getProtocol() ?? "unknown",
     cipher: socket.getCipher()?.name ?? "unknown",
     endPoint,
-    peerChain: peerChain(socket),
+    peerChain: presentedChain(socket),
   };
-}
-
-function peerChain(socket: TLSSocket): Uint8Array[] {
-  const chain: Uint8Array[] = [];
-  let at: PeerCertificate | undefined = socket.getPeerCertificate(true);
-  const seen = new Set<unknown>();
-  while (at?.raw !== undefined && !seen.has(at)) {
-    seen.add(at);
-    chain.push(new Uint8Array(at.raw));
-    at = (at as { issuerCertificate?: PeerCertificate }).issuerCertificate;
-  }
-  return chain;
 }

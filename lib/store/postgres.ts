@@ -9,9 +9,6 @@ import { type BoundWrite, type Compiled, encode } from "./statement.ts";
 import { type Params, type SqlValue, StoreError, type StoreOptions } from "./store.ts";
 import type { WriteResult } from "./store.ts";
 
-/** A transaction without a query for so long is ended by the server. */
-const SESSION_IDLE_MS = 30_000;
-
 async function execute(
   client: Pick<Client, "unsafe">,
   sql: string,
@@ -22,8 +19,11 @@ async function execute(
   return { rows: Array.from(rows) as Row[], changes: rows.count ?? 0 };
 }
 
-/** Opens a transaction on a connection of `client` and hands it out step by step. */
-function begin(client: Client, secret: string): Promise<Session> {
+/**
+ * Opens a transaction on a connection of `client` and hands it out step by step. The server ends it
+ * after `idleMs` without a query.
+ */
+function begin(client: Client, secret: string, idleMs: number): Promise<Session> {
   return new Promise((opened, refused) => {
     const rolledBack = new Error("rolled back");
     let broken: unknown;
@@ -55,7 +55,7 @@ function begin(client: Client, secret: string): Promise<Session> {
             await done.catch(() => {});
           },
         };
-        tx.unsafe(`set local idle_in_transaction_session_timeout = ${SESSION_IDLE_MS}`)
+        tx.unsafe(`set local idle_in_transaction_session_timeout = ${idleMs}`)
           .then(() => opened(session), refused);
       });
     const done = client.begin(body).then(() => {}, (error: unknown) => {
@@ -81,8 +81,15 @@ export async function openPostgres(options: StoreOptions): Promise<Backend> {
   const onLoss = () => {
     if (!closing) counters.losses++;
   };
-  const readers = createClient(address, Math.max(1, (options.poolSize ?? 4) - 1), onLoss);
-  const writer = createClient(address, 1, onLoss);
+  let readers: Client;
+  let writer: Client;
+  try {
+    readers = createClient(address, Math.max(1, (options.poolSize ?? 4) - 1), onLoss);
+    writer = createClient(address, 1, onLoss);
+  } catch (error) {
+    // The driver reads the PG* variables, which a permission may forbid, and checks the options.
+    throw new StoreError("failed", `PostgreSQL: ${toStoreError(error, secret).message}`);
+  }
   const write = createWriter(writer, options.groupLimit ?? 1000, counters);
 
   /** Counts a request in, or says why it cannot be taken. */
@@ -151,15 +158,16 @@ export async function openPostgres(options: StoreOptions): Promise<Backend> {
     await Promise.all([readers.unsafe("select 1"), writer.unsafe("select 1")]);
   }
 
-  async function end(): Promise<void> {
+  /** @param patience how long transactions that are still open may take, in seconds */
+  async function end(patience: number): Promise<void> {
     if (waiting > 0) await new Promise<void>((resolve) => idle = resolve);
-    await Promise.all([readers.end({ timeout: 5 }), writer.end({ timeout: 5 })]);
+    await Promise.all([readers.end({ timeout: patience }), writer.end({ timeout: patience })]);
   }
 
   try {
     await ping();
   } catch (error) {
-    closing = end();
+    closing = end(0);
     await closing;
     const { code, message } = toStoreError(error, secret);
     throw new StoreError(code, `PostgreSQL at ${address.shown}: ${message}`);
@@ -169,7 +177,7 @@ export async function openPostgres(options: StoreOptions): Promise<Backend> {
     dialect: "postgres",
     executor: {
       execute: (sql, params) => counted(() => execute(readers, sql, params)),
-      begin: () => counted(() => begin(readers, secret)),
+      begin: () => counted(() => begin(readers, secret, options.transactionIdleMs ?? 30_000)),
     },
     rows(statement, params) {
       if (statement.reads) return counted(() => read(statement, params));
@@ -193,7 +201,7 @@ export async function openPostgres(options: StoreOptions): Promise<Backend> {
       return { queued: waiting, rowsPerCommit: commits === 0 ? 0 : rows / commits, ...counters };
     },
     ping: () => counted(ping),
-    close: () => closing ??= end(),
+    close: () => closing ??= end(5),
   };
 }
 

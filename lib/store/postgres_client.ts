@@ -34,6 +34,7 @@ export interface Address {
   readonly url: string;
   /** Folder of a Unix socket, from `?host=/run/postgresql`. */
   readonly folder: string | undefined;
+  readonly port: number;
   /** The password, to keep it out of messages. */
   readonly secret: string;
   /** `host:port/database`, to be shown. */
@@ -45,7 +46,8 @@ export function parseAddress(url: string): Address {
   let parsed: URL;
   let secret: string;
   try {
-    parsed = new URL(url);
+    // The usual way to write an address without a host is not a URL by the standard of the web.
+    parsed = new URL(url.replace(/^(\w+:\/\/[^/?#]*@)\//, "$1localhost/"));
     secret = decodeURIComponent(parsed.password);
   } catch {
     throw new StoreError(
@@ -55,9 +57,11 @@ export function parseAddress(url: string): Address {
     );
   }
   const folder = parsed.searchParams.get("host") ?? undefined;
+  const port = Number(parsed.searchParams.get("port") ?? (parsed.port || 5432));
   parsed.searchParams.delete("host");
+  parsed.searchParams.delete("port");
   const shown = `${folder ?? parsed.host}${parsed.pathname}`;
-  return { url: parsed.href, folder, secret, shown };
+  return { url: parsed.href, folder, port, secret, shown };
 }
 
 /** @param onLoss is called when a connection ends. */
@@ -65,7 +69,7 @@ export function createClient(address: Address, max: number, onLoss: () => void):
   return postgres(address.url, {
     max,
     types,
-    ...(address.folder ? { host: address.folder } : {}),
+    ...(address.folder ? { host: address.folder, port: address.port } : {}),
     fetch_types: false,
     connect_timeout: 10,
     max_lifetime: null,

@@ -39,6 +39,7 @@ export async function openSqlite(path: string, options: StoreOptions): Promise<B
     synchronous: options.synchronous ?? "full",
     busyTimeoutMs: options.busyTimeoutMs ?? 10_000,
     groupLimit: options.groupLimit ?? 1000,
+    transactionIdleMs: options.transactionIdleMs ?? 30_000,
     queueLimit: options.queueLimit ?? 100_000,
     restart: !inMemory,
   });

@@ -2,7 +2,8 @@
 
 import type { DatabaseSync } from "node:sqlite";
 import { type ArrayStatement, describe, prepareArrays } from "./sqlite_open.ts";
-import { HEADER, Op, Reply, SESSION_IDLE_MS } from "./sqlite_protocol.ts";
+import { endOfRequest, HEADER, Op, Reply } from "./sqlite_protocol.ts";
+import type { WorkerStart } from "./sqlite_protocol.ts";
 import type { SqlValue } from "./store.ts";
 
 type Message = readonly unknown[];
@@ -27,7 +28,7 @@ export interface Engine {
 /** @param post sends a message of replies. @param closed is called after `Op.close`. */
 export function createEngine(
   db: DatabaseSync,
-  groupLimit: number,
+  limits: Pick<WorkerStart, "groupLimit" | "transactionIdleMs">,
   post: (replies: unknown[]) => void,
   closed: () => void,
 ): Engine {
@@ -36,6 +37,7 @@ export function createEngine(
   const commit = db.prepare("commit");
   const savepoint = db.prepare("savepoint unit");
   const release = db.prepare("release unit");
+  const arityOf = (number: number) => prepared[number]!.arity;
 
   let out: unknown[] = [0, 0, 0];
   let definitions: unknown[] = [];
@@ -186,23 +188,19 @@ export function createEngine(
       fail(id, error);
       if (unit) db.exec("rollback to unit; release unit");
     }
-    if (rows >= groupLimit) settle();
+    if (rows >= limits.groupLimit) settle();
   }
 
-  function batch(message: Message, start: number, id: number, count: number): number {
-    let end = start;
-    for (let i = 0; i < count; i++) end += 1 + prepared[message[end] as number]!.arity;
+  function batch(message: Message, at: number, id: number, count: number): void {
     write(id, count, () => {
       out.push(id, Reply.batch);
-      let at = start;
       for (let i = 0; i < count; i++) {
         const number = message[at] as number;
-        const { arity } = prepared[number]!;
+        const arity = arityOf(number);
         out.push(statementOf(number).run(valuesAt(message, at + 1, arity)).changes);
         at += 1 + arity;
       }
     });
-    return end;
   }
 
   function query(id: number, sql: string, values: SqlValue[]): void {
@@ -248,7 +246,7 @@ export function createEngine(
       endSession("rollback");
       resume();
       settle();
-    }, SESSION_IDLE_MS);
+    }, limits.transactionIdleMs);
   }
 
   function endSession(how: "commit" | "rollback"): void {
@@ -271,8 +269,8 @@ export function createEngine(
 
   function isOpen(id: number, number: number): boolean {
     if (session === number) return true;
-    const seconds = SESSION_IDLE_MS / 1000;
-    fail(id, new Error(`the transaction did nothing for ${seconds} s and was rolled back`));
+    const after = `${limits.transactionIdleMs} ms without a query, or with its worker`;
+    fail(id, new Error(`the transaction was rolled back: it ended after ${after}`));
     return false;
   }
 
@@ -300,104 +298,64 @@ export function createEngine(
     closed();
   }
 
-  /** Where the request at `at` ends. */
-  function endOf(message: Message, at: number): number {
-    switch (message[at]) {
-      case Op.read:
-      case Op.writeRows:
-      case Op.write:
-        return at + 3 + prepared[message[at + 2] as number]!.arity;
-      case Op.batch: {
-        let end = at + 3;
-        for (let i = message[at + 2] as number; i > 0; i--) {
-          end += 1 + prepared[message[end] as number]!.arity;
-        }
-        return end;
-      }
-      case Op.query:
-        return at + 4 + (message[at + 3] as number);
-      case Op.begin:
-        return at + 3;
-      default:
-        return at + 2;
-    }
-  }
-
   function mustWait(op: unknown): boolean {
-    return session !== 0 && op !== Op.define && op !== Op.sessionQuery && op !== Op.commit &&
-      op !== Op.rollback;
+    return session !== 0 && op !== Op.sessionQuery && op !== Op.commit && op !== Op.rollback;
   }
 
-  /** Executes the request at `at` and returns where the next one starts. */
-  function step(message: Message, at: number): number {
+  function execute(message: Message, at: number, end: number): void {
     const op = message[at];
-    if (mustWait(op)) {
-      const end = endOf(message, at);
-      held.push(message.slice(at, end));
-      return end;
-    }
     const id = message[at + 1] as number;
     const third = message[at + 2] as number;
     switch (op) {
-      case Op.define:
-        prepared[id] = {
-          sql: message[at + 2] as string,
-          arity: message[at + 3] as number,
-          statement: undefined,
-        };
-        return at + 4;
       case Op.read:
-      case Op.writeRows:
+        return read(id, third, valuesAt(message, at + 3, end - at - 3));
       case Op.write: {
-        const end = at + 3 + prepared[third]!.arity;
         const values = valuesAt(message, at + 3, end - at - 3);
-        if (op === Op.read) {
-          read(id, third, values);
-        } else if (op === Op.write) {
-          write(id, 1, () => {
-            out.push(id, Reply.changes, statementOf(third).run(values).changes);
-          });
-        } else {
-          write(id, 1, () => answerRows(id, third, values));
-        }
-        return end;
+        return write(id, 1, () => {
+          out.push(id, Reply.changes, statementOf(third).run(values).changes);
+        });
+      }
+      case Op.writeRows: {
+        const values = valuesAt(message, at + 3, end - at - 3);
+        return write(id, 1, () => answerRows(id, third, values));
       }
       case Op.batch:
         return batch(message, at + 3, id, third);
-      case Op.query: {
-        const count = message[at + 3] as number;
+      case Op.query:
         settle();
-        query(id, message[at + 2] as string, valuesAt(message, at + 4, count));
-        return at + 4 + count;
-      }
+        return query(id, message[at + 2] as string, valuesAt(message, at + 4, end - at - 4));
       case Op.begin:
-        beginSession(id, third);
-        return at + 3;
-      case Op.sessionQuery: {
-        const count = message[at + 4] as number;
-        const values = valuesAt(message, at + 5, count);
-        if (isOpen(id, third)) query(id, message[at + 3] as string, values);
-        watchSession();
-        return at + 5 + count;
-      }
+        return beginSession(id, third);
+      case Op.sessionQuery:
+        if (isOpen(id, third)) {
+          query(id, message[at + 3] as string, valuesAt(message, at + 5, end - at - 5));
+        }
+        return watchSession();
       case Op.commit:
-        finishSession(id, third, "commit");
-        return at + 3;
+        return finishSession(id, third, "commit");
       case Op.rollback:
-        finishSession(id, third, "rollback");
-        return at + 3;
+        return finishSession(id, third, "rollback");
       case Op.close:
-        close(id);
-        return at + 2;
+        return close(id);
       default:
         throw new Error(`request ${op} is not known`);
     }
   }
 
+  function define(message: Message, at: number): void {
+    const sql = message[at + 2] as string;
+    const arity = message[at + 3] as number;
+    prepared[message[at + 1] as number] = { sql, arity, statement: undefined };
+  }
+
   function handle(message: Message): void {
     let at = 0;
     while (at < message.length) {
-      at = step(message, at);
+      const end = endOfRequest(message, at, arityOf);
+      if (message[at] === Op.define) define(message, at);
+      else if (mustWait(message[at])) held.push(message.slice(at, end));
+      else execute(message, at, end);
+      at = end;
       if (!grouping && out.length > REPLY_LIMIT) send();
     }
   }

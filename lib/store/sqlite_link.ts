@@ -279,13 +279,14 @@ export function createLink(options: LinkOptions): Link {
         flush();
         resolve();
       };
-      const { path, synchronous, busyTimeoutMs, groupLimit } = options;
+      const { path, synchronous, busyTimeoutMs, groupLimit, transactionIdleMs } = options;
       const first: WorkerStart = {
         port: channel.port2,
         path,
         synchronous,
         busyTimeoutMs,
         groupLimit,
+        transactionIdleMs,
       };
       w.postMessage(first, [channel.port2]);
     });

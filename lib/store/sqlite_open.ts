@@ -74,7 +74,7 @@ function useWal(db: DatabaseSync, patienceMs: number): void {
       db.exec("pragma journal_mode = wal");
       return;
     } catch (error) {
-      if (Date.now() > end || describe(error).code !== "unavailable") throw error;
+      if (Date.now() > end || !/locked/.test(describe(error).message)) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
     }
   }

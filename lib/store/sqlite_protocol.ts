@@ -57,6 +57,8 @@ export interface WorkerStart {
   readonly synchronous: "full" | "normal";
   readonly busyTimeoutMs: number;
   readonly groupLimit: number;
+  /** A transaction without a query for so long is rolled back: it keeps every write waiting. */
+  readonly transactionIdleMs: number;
 }
 
 /** First message of the worker over the port: nothing, or why the database cannot be opened. */
@@ -65,5 +67,37 @@ export type WorkerStarted = readonly [] | readonly [code: string, message: strin
 /** Name by which the worker's module knows that it runs as the worker. */
 export const WORKER_NAME = "confab-sqlite";
 
-/** A transaction without a query for so long is rolled back: it keeps every write waiting. */
-export const SESSION_IDLE_MS = 30_000;
+/**
+ * Where the request at `at` of a message ends.
+ * @param arity number of values of a defined statement
+ */
+export function endOfRequest(
+  message: readonly unknown[],
+  at: number,
+  arity: (statement: number) => number,
+): number {
+  switch (message[at]) {
+    case Op.define:
+    case Op.query: {
+      const fixed = at + 4;
+      return message[at] === Op.define ? fixed : fixed + (message[at + 3] as number);
+    }
+    case Op.read:
+    case Op.writeRows:
+    case Op.write:
+      return at + 3 + arity(message[at + 2] as number);
+    case Op.batch: {
+      let end = at + 3;
+      for (let i = message[at + 2] as number; i > 0; i--) end += 1 + arity(message[end] as number);
+      return end;
+    }
+    case Op.sessionQuery:
+      return at + 5 + (message[at + 4] as number);
+    case Op.begin:
+    case Op.commit:
+    case Op.rollback:
+      return at + 3;
+    default:
+      return at + 2;
+  }
+}

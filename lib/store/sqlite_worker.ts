@@ -20,7 +20,7 @@ function serve(start: WorkerStart): void {
   }
   const engine = createEngine(
     db,
-    start.groupLimit,
+    start,
     (replies) => port.postMessage(replies),
     () => port.close(),
   );

@@ -60,6 +60,8 @@ export interface StoreOptions {
   readonly groupLimit?: number;
   /** SQLite: how long to wait for another process that is writing. Default 10 000 ms. */
   readonly busyTimeoutMs?: number;
+  /** A transaction of `db` without a query for so long is rolled back. Default 30 000 ms. */
+  readonly transactionIdleMs?: number;
 }
 
 export interface WriteResult {
@@ -81,7 +83,7 @@ export interface Bound {
 export interface Statement<P, R> {
   /** All rows. If the statement writes (`returning`), resolves only after the commit. */
   all(params: P): Promise<R[]>;
-  /** The first row. If the statement writes (`returning`), resolves only after the commit. */
+  /** The first row of `all`; all are fetched, so limit the query to one. If the statement writes (`returning`), resolves only after the commit. */
   first(params: P): Promise<R | undefined>;
   /** A write; resolves only after the commit. */
   run(params: P): Promise<WriteResult>;

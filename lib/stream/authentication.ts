@@ -1,6 +1,5 @@
 /** SASL on a client's stream (RFC 6120 §6): what is offered, and the exchange. */
 
-import { Buffer } from "node:buffer";
 import type { Later } from "../later.ts";
 import { then } from "../later.ts";
 import type { Host } from "../host.ts";
@@ -26,13 +25,11 @@ import type {
   SaslStep,
 } from "../sasl/mechanism.ts";
 import { bindingTypes, createMechanism, mechanisms } from "../sasl/mechanism.ts";
+import { decodeBase64, encodeBase64 } from "../sasl/text.ts";
 import type { Negotiation } from "./negotiation.ts";
 
 /** XEP-0440: SASL Channel-Binding Type Capability. */
 const CHANNEL_BINDING_NS = "urn:xmpp:sasl-cb:0";
-
-/** Strict base64 (RFC 4648 §4): canonical padding, nothing between the letters. */
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 export class Authentication {
   readonly #n: Negotiation;
@@ -187,7 +184,7 @@ export class Authentication {
   #next(step: SaslStep): Later<Jid | undefined> {
     if (step.kind === "failure") return this.#fail(step);
     if (step.kind === "success") return this.#succeed(step);
-    this.#n.stream.send(`<challenge xmlns='${NS.sasl}'>${base64(step.data)}</challenge>`);
+    this.#n.stream.send(`<challenge xmlns='${NS.sasl}'>${encodeBase64(step.data)}</challenge>`);
   }
 
   #succeed(step: SaslStep & { kind: "success" }): Later<Jid | undefined> {
@@ -200,7 +197,7 @@ export class Authentication {
         account: account.bare,
         remote: transport.remote,
       });
-      const data = step.data === undefined ? "" : base64(step.data);
+      const data = step.data === undefined ? "" : encodeBase64(step.data);
       this.#n.stream.send(
         data === ""
           ? `<success xmlns='${NS.sasl}'/>`
@@ -240,9 +237,4 @@ export class Authentication {
     }
     return undefined;
   }
-}
-
-/** Empty data is written as "=" in a challenge or success that carries some (RFC 6120 §6.4.3). */
-function base64(data: Uint8Array): string {
-  return data.length === 0 ? "" : Buffer.from(data).toString("base64");
 }

@@ -193,7 +193,7 @@ export class Negotiation implements StreamReader {
   #authenticated(account: Jid): void {
     this.account = account;
     this.#sasl = undefined;
-    this.stream.setLimits(this.server.xmlLimits(this.host!));
+    this.stream.configure(this.host!.streamSettings);
     this.stream.restart(false);
   }
 

@@ -13,12 +13,12 @@ export class Rate {
   #tokens: number;
   #at = performance.now();
   #wait: Deadline | undefined;
-  readonly #limit: RateLimit;
+  readonly limit: RateLimit;
   readonly #deadlines: Deadlines;
   readonly #stream: { rateReady(): void };
 
   constructor(limit: RateLimit, deadlines: Deadlines, stream: { rateReady(): void }) {
-    this.#limit = limit;
+    this.limit = limit;
     this.#deadlines = deadlines;
     this.#stream = stream;
     this.#tokens = limit.burst;
@@ -32,7 +32,7 @@ export class Rate {
   /** Accounts for bytes that came in; false if more came than allowed and reading should pause. */
   take(bytes: number): boolean {
     const now = performance.now();
-    const { burst, bytesPerSecond } = this.#limit;
+    const { burst, bytesPerSecond } = this.limit;
     this.#tokens = Math.min(burst, this.#tokens + (now - this.#at) / 1000 * bytesPerSecond) - bytes;
     this.#at = now;
     if (this.#tokens >= 0) return true;

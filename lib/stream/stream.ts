@@ -16,7 +16,8 @@ import type { Transport, TransportOwner } from "../net/transport.ts";
 import type { Flusher } from "../net/flush.ts";
 import type { Deadline, Deadlines } from "../deadlines.ts";
 import type { LogArea } from "../log.ts";
-import type { Rate } from "./rate.ts";
+import type { RateLimit } from "./rate.ts";
+import { Rate } from "./rate.ts";
 
 /** Who reads a stream at the moment. A promise makes this stream alone wait. */
 export interface StreamReader {
@@ -35,6 +36,8 @@ export interface StreamSettings {
   readonly limits: XmlLimits;
   /** Most characters waiting to be sent to a reader too slow to take them. */
   readonly outputBytes: number;
+  /** Allowance of input; undefined for any. */
+  readonly rate: RateLimit | undefined;
   /** How long to wait for the other side's `</stream:stream>`, in ms. */
   readonly closeTimeoutMs: number;
   readonly flusher: Flusher;
@@ -56,11 +59,12 @@ const BUSY_INPUT = 65_536;
 
 export class XmppStream implements TransportOwner {
   readonly transport: Transport;
-  /** Shared by all streams of a kind: the listener's settings. */
+  /** Shared by all streams of a kind. */
   settings: StreamSettings;
   reader: StreamReader;
-  /** Input allowance, if the listener limits rates. */
-  rate: Rate | undefined = undefined;
+  /** When input last came (`performance.now()`). */
+  lastInput = 0;
+  #rate: Rate | undefined;
   readonly #parser: StreamParser;
   #out = "";
   #dirty = false;
@@ -76,6 +80,7 @@ export class XmppStream implements TransportOwner {
     this.settings = settings;
     this.reader = reader;
     this.#parser = new StreamParser(settings.limits, Stanza);
+    this.#rate = settings.rate && new Rate(settings.rate, settings.deadlines, this);
     transport.owner = this;
   }
 
@@ -88,9 +93,14 @@ export class XmppStream implements TransportOwner {
     return this.#out.length + this.transport.buffered;
   }
 
-  /** Limits for the elements to come: larger once we know who sends them. */
-  setLimits(limits: XmlLimits): void {
-    this.#parser.limits = limits;
+  /** Other limits from now on: larger ones once we know who is there, or those of a reload. */
+  configure(settings: StreamSettings): void {
+    this.settings = settings;
+    this.#parser.limits = settings.limits;
+    if (this.#rate?.limit === settings.rate) return;
+    this.#rate?.stop();
+    this.#rate = settings.rate && new Rate(settings.rate, settings.deadlines, this);
+    this.rateReady();
   }
 
   // ---- output ----
@@ -214,7 +224,7 @@ export class XmppStream implements TransportOwner {
     this.#out = "";
     this.transport.owner = undefined;
     this.transport.destroy();
-    this.rate?.stop();
+    this.#rate?.stop();
     if (!wasClosing) this.reader.onClosed(this, reason);
   }
 
@@ -233,7 +243,8 @@ export class XmppStream implements TransportOwner {
 
   onData(chunk: Uint8Array): void {
     if (this.#phase === Phase.Closed) return;
-    if (this.rate !== undefined && !this.rate.take(chunk.length)) this.#pause();
+    this.lastInput = performance.now();
+    if (this.#rate !== undefined && !this.#rate.take(chunk.length)) this.#pause();
     if (this.#phase === Phase.Closing) return this.#onDataWhileClosing(chunk);
     try {
       this.#parser.push(chunk);
@@ -302,7 +313,7 @@ export class XmppStream implements TransportOwner {
   }
 
   #unpause(): void {
-    if (this.rate !== undefined && !this.rate.ready) return;
+    if (this.#rate !== undefined && !this.#rate.ready) return;
     this.#paused = false;
     this.transport.resume();
   }

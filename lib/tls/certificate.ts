@@ -217,7 +217,8 @@ const MAX_PRESENTED = 11;
 
 /**
  * The chain that a TLS peer has presented, the leaf first, unverified; empty if there was none. A
- * server must have asked for it: `requestCert: true, rejectUnauthorized: false`.
+ * server must have asked for it: `requestCert: true, rejectUnauthorized: false`. The runtime may add
+ * an issuer from the context's `ca`.
  */
 export function presentedChain(socket: Pick<TLSSocket, "getPeerCertificate">): Uint8Array[] {
   const chain: Uint8Array[] = [];

@@ -86,7 +86,7 @@ const CURVES: ReadonlySet<string> = new Set(["prime256v1", "secp256r1", "P-256",
  * proof for certificates that it cannot parse; hence forms and keys it does not know are refused.
  *
  * @param chainDer the leaf first, the rest in any order
- * @param trustedRootsPem one certificate each; kept parsed for as long as the array lives
+ * @param trustedRootsPem each one certificate or a bundle; kept parsed for as long as the array lives
  */
 export function verifyChain(
   chainDer: readonly Uint8Array[],
@@ -226,6 +226,8 @@ interface TrustStore {
   has(der: Uint8Array, now: Date): boolean;
 }
 
+const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
 const STORES = new WeakMap<readonly string[], TrustStore>();
 
 function trustStore(pems: readonly string[]): TrustStore {
@@ -236,7 +238,7 @@ function trustStore(pems: readonly string[]): TrustStore {
 
 function makeTrustStore(pems: readonly string[]): TrustStore {
   const bySubject = new Map<string, Link[]>();
-  for (const pem of pems) {
+  for (const pem of pems.flatMap((text) => text.match(PEM) ?? [])) {
     const link = readLink(new X509Certificate(pem).raw);
     if (link === undefined) continue;
     const { subject } = link.certificate;

@@ -112,7 +112,12 @@ export class Partial {
           } else if (b === 60) return true;
           break;
         case BANG:
-          if (b !== CDATA_START[this.#matched]) return true;
+          if (b !== CDATA_START[this.#matched]) {
+            if (b < 0x80) return true;
+            // The reader sees whole characters only: wait for what follows this one.
+            this.#matched = CDATA_START.length;
+            break;
+          }
           if (++this.#matched === CDATA_START.length) {
             if (this.#depth === 0) return true;
             state = CDATA;

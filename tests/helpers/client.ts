@@ -429,8 +429,12 @@ export class TestClient {
 
   /** Waits for one more event. */
   async #more(what: string): Promise<void> {
-    if (this.#failure !== undefined) throw this.#report(this.#failure.message);
+    this.#throwFailure();
     await this.#patiently(new Promise<void>((resolve) => this.#wake = resolve), what);
+    this.#throwFailure();
+  }
+
+  #throwFailure(): void {
     if (this.#failure !== undefined) throw this.#report(this.#failure.message);
   }
 

@@ -86,7 +86,8 @@ async function start(): Promise<Cluster | string> {
     const fixed = port !== 0;
     for (let attempt = 1;; attempt++) {
       if (!fixed) port = await freePort();
-      const settings = `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1 -c fsync=off`;
+      const settings = `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1 -c fsync=off ` +
+        "-c deadlock_timeout=20ms";
       try {
         const log = ["-l", `${folder}/log`];
         await run([...program("pg_ctl"), "-D", data, "-w", ...log, "-o", settings, "start"]);

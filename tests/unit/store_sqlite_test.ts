@@ -219,6 +219,7 @@ const linkOptions = {
   synchronous: "full",
   busyTimeoutMs: 1000,
   groupLimit: 100,
+  transactionIdleMs: 1000,
   queueLimit: 100,
 } as const;
 

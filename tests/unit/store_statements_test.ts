@@ -332,6 +332,24 @@ test("two transactions of Kysely wait for each other", async ({ store }) => {
   equal((await get.first({ name: "a" }))?.n, 3);
 });
 
+test(
+  "a transaction that does nothing is rolled back, and nobody waits for ever",
+  async ({ store }) => {
+    const { put, names } = await items(store);
+    const stuck = store.db.transaction().execute(async (trx) => {
+      await trx.insertInto("item").values({ name: "a" }).execute();
+      await put("a"); // waits for the transaction, which waits for it
+      await trx.insertInto("item").values({ name: "b" }).execute();
+    });
+    await rejects(stuck, (e: StoreError) => e.code === "failed" || e.code === "unavailable");
+    deepEqual((await names.all({})).map(nameOf), ["a"]);
+    await store.db.transaction().execute((trx) =>
+      trx.insertInto("item").values({ name: "c" }).execute()
+    );
+  },
+  { transactionIdleMs: 200 },
+);
+
 test("closing finishes what was issued and refuses the rest", async ({ store, open }) => {
   const { put, names } = await items(store);
   const issued = Promise.all(Array.from({ length: 100 }, (_, i) => put(`${i}`)));

@@ -172,6 +172,14 @@ Deno.test("a certificate that is itself trusted needs no issuer, but version 3",
   assert.equal(await verdict([issued], [own.certPem]), "untrusted");
 });
 
+Deno.test("roots may come in bundles; without any, nothing is trusted", async () => {
+  const other = await makeAuthority({ subject: "Other Root" });
+  const leaf = await issue({ issuer: root });
+  assert.equal(await verdict([leaf], [`# roots\n${other.certPem}\n${root.certPem}`]), "ok");
+  assert.equal(await verdict([leaf], [other.certPem]), "untrusted");
+  for (const none of [[], [""], ["words"]]) assert.equal(await verdict([leaf], none), "untrusted");
+});
+
 Deno.test("names of all kinds are read, and none that hide others", async () => {
   const { der } = await issue({
     dnsNames: ["Example.com", "*.example.com", "good.example\0.evil.example", "a b", ""],

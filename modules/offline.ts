@@ -1,0 +1,145 @@
+/**
+ * XEP-0160: messages for accounts that are offline are kept, and delivered at the next login with the
+ * time they came (XEP-0203); or fetched one by one (XEP-0013, see `offline/retrieval.ts`).
+ *
+ * A message is kept as the text it has on a client's stream, and goes out as that text with the delay
+ * spliced in. It leaves the store only when the connection has taken it: a session that dies on the
+ * way loses nothing. What an account has kept goes to one session at a time, so two logins at once
+ * get nothing twice.
+ */
+
+import * as v from "valibot";
+import { defineModule, type Migrations } from "../lib/module.ts";
+import { bytes, duration, setting, wholeNumber } from "../lib/config/setting.ts";
+import { StanzaError } from "../lib/errors.ts";
+import { DELAY_NS, readDelay, withoutDelay } from "../lib/formats/delay.ts";
+import { STANZA_ID_NS } from "../lib/formats/stanza_id.ts";
+import { accountDeleted } from "../lib/hooks/accounts.ts";
+import { presenceChanged } from "../lib/hooks/presence.ts";
+import { messageOffline, stanzaFromClient } from "../lib/hooks/stanzas.ts";
+import { offlineList, offlineRemove, offlineStore } from "../lib/hooks/storage.ts";
+import { NS } from "../lib/ns.ts";
+import type { Stanza } from "../lib/stanza.ts";
+import { idColumn, integerType, textType } from "../lib/store/mod.ts";
+import { Replays } from "./offline/replay.ts";
+import { flexibleRetrieval } from "./offline/retrieval.ts";
+import { OfflineTable } from "./offline/table.ts";
+
+const config = v.strictObject({
+  quota: setting(wholeNumber(1, 1_000_000), 1000, "Messages kept per account."),
+  quota_bytes: setting(
+    bytes(64 << 10, 1 << 30),
+    "8 MiB",
+    "Size of all messages kept per account, counted in characters.",
+  ),
+  max_age: setting(
+    duration("1h", "3650d", { off: true }),
+    0,
+    "Age at which messages are given up; 0 for never.",
+  ),
+});
+
+export type OfflineConfig = v.InferOutput<typeof config>;
+
+const migrations: Migrations = {
+  "1": {
+    async up(db, dialect) {
+      const text = textType(dialect);
+      await idColumn(db.schema.createTable("offline_messages"), dialect)
+        .addColumn("host", text, (c) => c.notNull())
+        .addColumn("node", text, (c) => c.notNull())
+        .addColumn("stamp", integerType, (c) => c.notNull())
+        .addColumn("sender", "text", (c) => c.notNull())
+        .addColumn("xml", "text", (c) => c.notNull())
+        .execute();
+      await db.schema.createIndex("offline_messages_account").on("offline_messages")
+        .columns(["host", "node", "id"]).execute();
+    },
+  },
+};
+
+const SWEEP_MS = 3_600_000;
+
+export default defineModule({
+  name: "offline",
+  description: "Keeps messages for accounts that are offline",
+  xeps: {
+    "XEP-0013": "1.3",
+    "XEP-0160": "1.0.1",
+    "XEP-0203": "2.0",
+    "XEP-0334": "1.0.0",
+  },
+  config,
+  migrations,
+  setup(host) {
+    const table = new OfflineTable(host);
+    const replays = new Replays(host);
+
+    host.feature("msgoffline");
+    host.on(stanzaFromClient, (stanza) => {
+      // Only we say what we have delayed (XEP-0203 §5).
+      if (stanza.name === "message") return withoutDelay(stanza, host.domain);
+    });
+    host.on(messageOffline, async (message, account) => {
+      if (!isWorthKeeping(message)) return undefined;
+      // Kept before, handed to a session that could not pass it on, and now back.
+      const stamp = readDelay(message, host.domain)?.stamp ?? Date.now();
+      const stored = await host.ask(offlineStore, account, {
+        stamp,
+        from: message.from?.full ?? "",
+        xml: withoutDelay(message, host.domain).wire(),
+      });
+      if (stored === undefined) return undefined;
+      if (stored === "full") {
+        throw new StanzaError("service-unavailable", { text: "no more messages can be kept" });
+      }
+      replays.arrived(account);
+      return true;
+    });
+    host.on(presenceChanged, (session) => replays.presence(session));
+    flexibleRetrieval(host, replays);
+
+    host.on(offlineStore, (account, message) => table.store(account, message));
+    host.on(offlineList, (account) => table.list(account));
+    host.on(offlineRemove, (account, ids) => table.remove(account, ids));
+    host.on(accountDeleted, (account) => table.wipe(account));
+    if (host.config.max_age > 0) host.every(SWEEP_MS, () => table.sweep());
+    host.onUnload(() => replays.stop());
+  },
+});
+
+const HINTS_NS = "urn:xmpp:hints";
+const CHAT_STATES_NS = "http://jabber.org/protocol/chatstates";
+
+/**
+ * XEP-0160 §3, with the hints of XEP-0334. A message that says nothing (chat states, ids) is not
+ * kept; its sender is told as of any other that could not be delivered (RFC 6121 §8.5.2.2.1).
+ */
+export function isWorthKeeping(message: Stanza): boolean {
+  const { type } = message;
+  if (type === "error" || type === "groupchat") return false;
+  let worth = false;
+  for (const child of message.children) {
+    if (typeof child === "string") continue;
+    switch (child.ns) {
+      case HINTS_NS:
+        if (child.name === "no-store") return false;
+        if (child.name === "store") return !message.children.some(isNoStore);
+        break;
+      case CHAT_STATES_NS:
+      case STANZA_ID_NS:
+      case DELAY_NS:
+        break;
+      case NS.client:
+        if (child.name !== "thread") worth = true;
+        break;
+      default:
+        worth = true;
+    }
+  }
+  return worth && type !== "headline";
+}
+
+function isNoStore(child: Stanza["children"][number]): boolean {
+  return typeof child !== "string" && child.ns === HINTS_NS && child.name === "no-store";
+}
