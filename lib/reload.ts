@@ -3,6 +3,8 @@
  * module that refuses its new settings gets its old ones back.
  */
 
+import { isIPv6 } from "node:net";
+import { isDeepStrictEqual } from "node:util";
 import type { Config } from "./config/config.ts";
 import type { Endpoint } from "./config/checks.ts";
 import { diffConfig } from "./config/diff.ts";
@@ -19,43 +21,88 @@ export interface ReloadReport {
   readonly needsRestart: readonly string[];
 }
 
+/** The last reload of each server: they come one after the other. */
+const running = new WeakMap<Server, Promise<unknown>>();
+
 /** Brings the server to that configuration. Rejects, with everything as before, if it cannot be. */
-export async function reload(server: Server, next: Config): Promise<ReloadReport> {
+export function reload(server: Server, next: Config): Promise<ReloadReport> {
+  const before = running.get(server) ?? Promise.resolve();
+  const mine = before.then(() => take(server, next));
+  running.set(server, mine.catch(() => {}));
+  return mine;
+}
+
+async function take(server: Server, next: Config): Promise<ReloadReport> {
   const diff = diffConfig(server.config, next);
   if (diff.same) return { changes: [], needsRestart: [] };
   const before = server.config;
-  const take = await server.prepare(next);
-  const opened: Listener[] = [];
+  const takeCertificates = await server.prepare(next);
+  const ports = new Ports(server);
   try {
-    for (const e of diff.listeners.added) {
-      const sameSpot = diff.listeners.removed.some((r) =>
-        r.address === e.address && r.port === e.port
-      );
-      if (sameSpot) closeListeners(server, [e]);
-      opened.push(await listen(server, e));
-    }
+    await ports.open(diff.listeners.added, diff.listeners.removed);
     await changeHosts(server, diff, before, next);
   } catch (e) {
-    for (const l of opened) l.close();
+    await ports.undo();
     throw e;
   }
-  take();
+  takeCertificates();
   server.apply(next);
-  server.listeners.push(...opened);
-  closeListeners(server, diff.listeners.removed, opened);
+  ports.closeOld(diff.listeners.removed);
   return { changes: describe(diff), needsRestart: diff.needsRestart };
 }
 
-function closeListeners(
-  server: Server,
-  gone: readonly Endpoint[],
-  except: readonly Listener[] = [],
-): void {
-  const isGone = (l: Listener) =>
-    !except.includes(l) &&
-    gone.some((e) => e.address === l.endpoint.address && e.port === l.endpoint.port);
-  for (const l of server.listeners) if (isGone(l)) l.close();
-  server.listeners = server.listeners.filter((l) => !isGone(l));
+/** The listeners of one reload. */
+class Ports {
+  readonly #server: Server;
+  readonly #opened: Listener[] = [];
+  /** Closed early because a new one wants their port. */
+  readonly #displaced: Endpoint[] = [];
+
+  constructor(server: Server) {
+    this.#server = server;
+  }
+
+  async open(added: readonly Endpoint[], removed: readonly Endpoint[]): Promise<void> {
+    for (const e of added) {
+      for (const old of removed) {
+        if (collide(e, old) && this.#close(old)) this.#displaced.push(old);
+      }
+      this.#opened.push(await listen(this.#server, e));
+    }
+    this.#server.listeners.push(...this.#opened);
+  }
+
+  closeOld(removed: readonly Endpoint[]): void {
+    const left = [...removed];
+    for (const e of this.#displaced) left.splice(left.indexOf(e), 1);
+    for (const e of left) this.#close(e);
+  }
+
+  async undo(): Promise<void> {
+    const server = this.#server;
+    for (const l of this.#opened) l.close();
+    server.listeners = server.listeners.filter((l) => !this.#opened.includes(l));
+    for (const e of this.#displaced) server.listeners.push(await listen(server, e));
+  }
+
+  /** Closes an old listener; false if it is closed already. */
+  #close(e: Endpoint): boolean {
+    const { listeners } = this.#server;
+    const at = listeners.findIndex((l) =>
+      !this.#opened.includes(l) && isDeepStrictEqual(l.endpoint, e)
+    );
+    if (at < 0) return false;
+    listeners[at]!.close();
+    listeners.splice(at, 1);
+    return true;
+  }
+}
+
+/** Both cannot be open at once: a port is the same, and so is the address, or one is "any". */
+function collide(a: Endpoint, b: Endpoint): boolean {
+  const any = (e: Endpoint) => e.address === "0.0.0.0" || e.address === "::";
+  return a.port === b.port && a.port !== 0 && isIPv6(a.address) === isIPv6(b.address) &&
+    (a.address === b.address || any(a) || any(b));
 }
 
 /** Hosts and modules; what was done before a failure is undone. */

@@ -174,7 +174,10 @@ class Accounts {
 
   async #read(account: Jid): Promise<AccountRow | undefined> {
     const row = await this.#sql.row.first(this.#key(account));
-    if (row !== undefined) this.#logins.set(account.node, row);
+    if (row !== undefined && !this.#deleting.has(account.node)) {
+      this.#logins.set(account.node, row);
+      this.#existing.set(account.node, true);
+    }
     return row;
   }
 

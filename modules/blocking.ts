@@ -21,7 +21,7 @@ import { type Jid, parseJid } from "../lib/jid.ts";
 import type { Later } from "../lib/later.ts";
 import { then } from "../lib/later.ts";
 import { Recent } from "../lib/recent.ts";
-import { type Session, slot } from "../lib/session.ts";
+import { type Account, type Session, slot } from "../lib/session.ts";
 import { iq as iqStanza, presence, type Stanza } from "../lib/stanza.ts";
 import { textType } from "../lib/store/mod.ts";
 import type { Element } from "../lib/xml/element.ts";
@@ -82,7 +82,7 @@ export default defineModule({
     const table = new BlockTable(host.store, host.domain);
     host.feature(BLOCKING_NS);
 
-    host.on(sessionBound, (session) => blocking.load(session));
+    host.on(sessionBound, (session) => blocking.load(session.account));
     host.on(sessionClosed, (session) => blocking.closed(session));
     host.on(stanzaToAccount, (stanza, to) => blocking.inbound(stanza, to), { priority: 1000 });
     host.on(stanzaFromClient, (stanza, session) => blocking.outbound(stanza, session), {
@@ -100,6 +100,10 @@ export default defineModule({
       await table.wipe(account);
       blocking.forget(account);
     });
+    host.onUnload(() => {
+      for (const account of host.accounts()) lists.set(account, undefined);
+    });
+    return blocking.loadAll();
   },
 });
 
@@ -118,12 +122,16 @@ class Blocking {
   // ---- lists ----
 
   /** Nothing of a session is handled before its list is there. */
-  load(session: Session): Later<void> {
-    const { account } = session;
+  load(account: Account): Later<void> {
     if (lists.get(account) !== undefined) return;
     return then(this.#read(account.jid), (list) => {
       if (lists.get(account) === undefined) lists.set(account, list);
     });
+  }
+
+  /** For who is online already when the module is loaded. */
+  async loadAll(): Promise<void> {
+    for (const account of [...this.#host.accounts()]) await this.load(account);
   }
 
   closed(session: Session): void {

@@ -5,6 +5,8 @@ import { parseArgs } from "node:util";
 export interface CommandLine {
   /** One or two words: `run`, `user add`. */
   readonly command: string;
+  /** False if no command was written and `run` is meant. */
+  readonly named: boolean;
   readonly operands: readonly string[];
   readonly config: string | undefined;
   readonly data: string | undefined;
@@ -92,7 +94,7 @@ export function readArgs(args: readonly string[]): CommandLine {
   const { values, positionals } = parsed;
   const command = commandOf(positionals, values.help === true);
   const operands = positionals.slice(positionals.length === 0 ? 0 : command.split(" ").length);
-  const known = COMMANDS[command];
+  const known = own(COMMANDS, command);
   if (known !== undefined && values.help !== true) {
     const [least, most] = known.operands;
     if (operands.length < least || operands.length > most) {
@@ -101,6 +103,7 @@ export function readArgs(args: readonly string[]): CommandLine {
   }
   return {
     command,
+    named: positionals.length > 0,
     operands,
     config: values.config,
     data: values.data,
@@ -131,14 +134,19 @@ function parse(args: readonly string[]) {
 function commandOf(words: readonly string[], help: boolean): string {
   const [first, second] = words;
   if (first === undefined) return "run";
-  const group = GROUPS[first];
+  const group = own(GROUPS, first);
   if (group !== undefined) {
     if (second !== undefined && group.includes(second)) return `${first} ${second}`;
     if (help) return first;
     throw new UsageError(`write "${first}" and one of: ${group.join(", ")}`);
   }
-  if (COMMANDS[first] !== undefined) return first;
+  if (own(COMMANDS, first) !== undefined) return first;
   throw new UsageError(`there is no command "${first}"; "--help" lists all`);
+}
+
+/** What a record holds under a word somebody wrote; not what every object inherits. */
+function own<T>(record: Readonly<Record<string, T>>, word: string): T | undefined {
+  return Object.hasOwn(record, word) ? record[word] : undefined;
 }
 
 /** What `--help` prints: all commands, or those beginning with `only`. */

@@ -20,6 +20,8 @@ import { run } from "./run.ts";
 
 /** Commands that only a running server can answer. */
 const NEEDS_SERVER = new Set(["status", "reload", "stop"]);
+/** How long a server may take to stop, in ms. */
+const STOP_MS = 15_000;
 const NEEDS_PASSWORD = new Set(["user add", "user passwd"]);
 
 /** Runs the command line; the exit code is 0, 1 for a refusal, 2 for a mistake in writing. */
@@ -31,9 +33,7 @@ export async function main(args: readonly string[], builtin: Builtin): Promise<n
       return 0;
     }
     if (line.help) {
-      console.log(
-        helpText(args.find((a) => !a.startsWith("-")) === undefined ? undefined : line.command),
-      );
+      console.log(helpText(line.named ? line.command : undefined));
       return 0;
     }
     const registry = new Registry(builtin);
@@ -81,12 +81,22 @@ async function command(
   const answer = await ask(config.data, line.command, args);
   if (answer !== undefined) {
     if ("error" in answer) throw new CommandError(answer.error);
+    if (line.command === "stop") await gone(config.data);
     return print(line, answer.ok);
   }
   if (NEEDS_SERVER.has(line.command)) {
     throw new CommandError(`no server is running on ${config.data}`);
   }
   return print(line, await withoutServer(config, registry, readConfig, line.command, args));
+}
+
+/** Waits until a server that is stopping has let go of its data. */
+async function gone(data: string): Promise<void> {
+  const end = performance.now() + STOP_MS;
+  while (await ask(data, "status", {}) !== undefined) {
+    if (performance.now() > end) throw new CommandError("the server is still busy stopping");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 async function withoutServer(

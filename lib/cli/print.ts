@@ -76,7 +76,7 @@ const SHOW: Readonly<Record<string, (data: Data) => string>> = {
       ...(d.changes.length === 0 ? ["nothing has changed"] : d.changes),
       ...d.needsRestart.map((key: string) => `${key} takes effect at the next start`),
     ].join("\n"),
-  "stop": () => "stopping",
+  "stop": () => "stopped",
 };
 
 function hook(h: Data): string {

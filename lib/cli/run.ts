@@ -34,8 +34,9 @@ export async function run(
   console.log(banner(server, line));
   await stopped;
   unwatch();
-  await control.close();
   await server.stop();
+  // Last: while it answers, no other server starts on this data.
+  await control.close();
   await log.close();
   return 0;
 }

@@ -29,7 +29,7 @@ export class CommandError extends Error {}
 /** What commands need besides the server. */
 export interface CommandContext {
   readonly server: Server;
-  /** Reads the configuration again; throws CommandError with all problems. */
+  /** Reads the configuration again; throws an error with all problems in its message. */
   readonly readConfig: () => Promise<Config>;
   /** Ends the process in good order. */
   readonly stop: () => void;
@@ -92,16 +92,15 @@ export const commands: Readonly<Record<string, Command>> = {
     ),
   "status": ({ server }) => status(server),
   "reload": async (context): Promise<ReloadReport> => {
-    const next = await context.readConfig();
     try {
-      return await reload(context.server, next);
+      return await reload(context.server, await context.readConfig());
     } catch (e) {
-      throw new CommandError(`nothing was changed: ${e instanceof Error ? e.message : e}`);
+      throw new CommandError(`nothing was changed:\n${e instanceof Error ? e.message : e}`);
     }
   },
   "stop": (context) => {
     setTimeout(context.stop, 0);
-    return { stopping: true };
+    return { stopped: true };
   },
 };
 
@@ -153,7 +152,8 @@ function sessionsOf(host: Host, jid: Jid) {
 }
 
 function certificateOf(server: Server, host: Host) {
-  const c = server.certificates?.get(host.domain);
+  // On the store alone nothing listens, and no certificate is loaded.
+  const c = server.listeners.length === 0 ? undefined : server.certificates.get(host.domain);
   return c && { names: c.names, until: c.notAfter.toISOString() };
 }
 
@@ -218,7 +218,7 @@ export async function runCommand(
   name: string,
   args: Args,
 ): Promise<unknown> {
-  const command = commands[name];
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) throw new CommandError(`there is no command "${name}"`);
   try {
     return await command(context, args);

@@ -65,7 +65,7 @@ function serve(context: CommandContext, socket: Socket): void {
 
 async function answer(context: CommandContext, line: string): Promise<Answer> {
   try {
-    const { command, args } = JSON.parse(line) as { command: string; args: Args };
+    const { command, args } = request(line);
     return { ok: await runCommand(context, command, args) ?? null };
   } catch (e) {
     if (!(e instanceof CommandError)) {
@@ -75,6 +75,26 @@ async function answer(context: CommandContext, line: string): Promise<Answer> {
     }
     return { error: e instanceof Error ? e.message : String(e) };
   }
+}
+
+/** Takes a line apart. Throws CommandError if it is not what {@link ask} writes. */
+function request(line: string): { command: string; args: Args } {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    throw new CommandError("a request is one line of JSON");
+  }
+  if (typeof value !== "object" || value === null) {
+    throw new CommandError('a request is {"command": ..., "args": {...}}');
+  }
+  const { command, args = {} } = value as { command?: unknown; args?: unknown };
+  const isText = (x: unknown) => typeof x === "string";
+  if (
+    typeof command !== "string" || typeof args !== "object" || args === null ||
+    !Object.values(args).every(isText)
+  ) throw new CommandError("the command and all its arguments are strings");
+  return { command, args: args as Args };
 }
 
 /** Asks a running server; undefined if none runs on this data. Throws CommandError. */

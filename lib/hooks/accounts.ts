@@ -4,40 +4,38 @@ import type { Jid } from "../jid.ts";
 import type { ScramHash, ScramKeys } from "../sasl/credentials.ts";
 import { ask, filter, tell } from "./hook.ts";
 
-/** DJabberd: CheckJID. */
 export const accountExists = ask<[account: Jid], boolean>(
   "account.exists",
   "whether there is such an account on this host (disabled ones too)",
-  { fallback: () => false },
+  { fallback: () => false, djabberd: ["CheckJID"] },
 );
 
-/** DJabberd: GetPassword, CheckDigest: keys from which SCRAM checks a login. */
+/** Keys from which SCRAM checks a login. */
 export const scramKeys = ask<[account: Jid, hash: ScramHash], ScramKeys | "unknown">(
   "auth.scram-keys",
   'the SCRAM keys of an account for a hash; "unknown" ends the search',
-  { timeout: 20_000 },
+  { timeout: 20_000, djabberd: ["GetPassword", "CheckDigest"] },
 );
 
-/** DJabberd: CheckCleartext. */
 export const checkPassword = ask<[account: Jid, password: string], boolean>(
   "auth.check-password",
   "whether this is the account's password; false refuses, declining asks the next",
-  { timeout: 20_000 },
+  { timeout: 20_000, djabberd: ["CheckCleartext"] },
 );
 
-/** DJabberd: CheckCert. */
 export const checkCertificate = ask<
   [chain: readonly Uint8Array[], host: string],
   readonly Jid[]
 >(
   "auth.check-certificate",
   "the accounts that a client's certificate chain (DER, leaf first) speaks for; an empty list for none",
+  { djabberd: ["CheckCert"] },
 );
 
-/** DJabberd: GetSASLManager. */
 export const saslMechanisms = filter<string[], [secure: boolean]>(
   "auth.mechanisms",
   "the SASL mechanisms about to be offered on a stream, in order of preference",
+  { djabberd: ["GetSASLManager"] },
 );
 
 /** Whether an account may log in at all (suspended, banned, ...); asked after its proof was right. */
@@ -47,10 +45,10 @@ export const mayLogin = ask<[account: Jid], true | "account-disabled" | "credent
   { fallback: () => true },
 );
 
-/** DJabberd: RegisterJID. */
 export const createAccount = ask<[account: Jid, password: string], "created" | "conflict">(
   "account.create",
   "creates an account",
+  { djabberd: ["RegisterJID"] },
 );
 
 /** Changes the password of an existing account. */
@@ -59,10 +57,10 @@ export const setPassword = ask<[account: Jid, password: string], boolean>(
   "changes a password; false if there is no such account",
 );
 
-/** DJabberd: UnregisterJID. */
 export const deleteAccount = ask<[account: Jid], boolean>(
   "account.delete",
   "deletes an account; false if there is no such account",
+  { djabberd: ["UnregisterJID"] },
 );
 
 /** All stored data of the account must go: every module removes its own. */

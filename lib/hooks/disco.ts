@@ -26,15 +26,17 @@ export interface DiscoItem {
   readonly name?: string;
 }
 
-/** DJabberd: DiscoBare. `target` is the host's or an account's bare JID. */
+/** `target` is the host's or an account's bare JID. */
 export const discoInfo = filter<DiscoInfo, [target: Jid, from: Jid]>(
   "disco.info",
   "identities, features and forms of the host or of an account (no node)",
+  { djabberd: ["DiscoBare"] },
 );
 
 export const discoItems = filter<DiscoItem[], [target: Jid, from: Jid]>(
   "disco.items",
   "items of the host or of an account (no node)",
+  { djabberd: ["DiscoBare"] },
 );
 
 /** Nodes: nobody answering means item-not-found. */

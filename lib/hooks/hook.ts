@@ -23,6 +23,8 @@ interface HookBase {
   readonly index: number;
   /** How long one handler may take before it is given up, in ms. */
   readonly timeout: number;
+  /** What DJabberd calls it, or those of its hooks that it stands for; for docs/modules.md. */
+  readonly djabberd: readonly string[];
 }
 
 export interface Ask<A extends unknown[], R> extends HookBase {
@@ -52,15 +54,20 @@ export const declared: AnyHook[] = [];
 interface Options {
   /** ms one handler may take; 30 s if not given. */
   timeout?: number;
+  /** DJabberd's names for it, if it has any. */
+  djabberd?: readonly string[];
 }
 
 const DEFAULT_TIMEOUT = 30_000;
 
-function declare<H extends AnyHook>(hook: Omit<H, "index">): H {
+function declare<H extends AnyHook>(
+  hook: Omit<H, "index" | "timeout" | "djabberd">,
+  { timeout = DEFAULT_TIMEOUT, djabberd = [] }: Options,
+): H {
   if (declared.some((h) => h.name === hook.name)) {
     throw new Error(`hook ${hook.name} declared twice`);
   }
-  const full = { ...hook, index: declared.length } as unknown as H;
+  const full = { ...hook, timeout, djabberd, index: declared.length } as unknown as H;
   declared.push(full);
   return full;
 }
@@ -71,8 +78,7 @@ export function ask<A extends unknown[], R>(
   doc: string,
   options: Options & { fallback?: (...args: A) => Later<R> } = {},
 ): Ask<A, R> {
-  const { timeout = DEFAULT_TIMEOUT, fallback } = options;
-  return declare<Ask<A, R>>({ kind: "ask", name, doc, timeout, fallback });
+  return declare<Ask<A, R>>({ kind: "ask", name, doc, fallback: options.fallback }, options);
 }
 
 /** Declares an event. */
@@ -81,7 +87,7 @@ export function tell<A extends unknown[]>(
   doc: string,
   options: Options = {},
 ): Tell<A> {
-  return declare<Tell<A>>({ kind: "tell", name, doc, timeout: options.timeout ?? DEFAULT_TIMEOUT });
+  return declare<Tell<A>>({ kind: "tell", name, doc }, options);
 }
 
 /** Declares a filter over values of type `V`, with arguments for context. */
@@ -90,12 +96,7 @@ export function filter<V, A extends unknown[] = []>(
   doc: string,
   options: Options = {},
 ): Filter<V, A> {
-  return declare<Filter<V, A>>({
-    kind: "filter",
-    name,
-    doc,
-    timeout: options.timeout ?? DEFAULT_TIMEOUT,
-  });
+  return declare<Filter<V, A>>({ kind: "filter", name, doc }, options);
 }
 
 /** What a handler of each kind looks like. */

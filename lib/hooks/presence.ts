@@ -5,25 +5,23 @@ import type { Session } from "../session.ts";
 import type { Stanza } from "../stanza.ts";
 import { ask, filter, tell } from "./hook.ts";
 
-/** DJabberd: AlterPresenceAvailable. */
 export const presenceAvailable = filter<Stanza, [session: Session]>(
   "presence.available",
   "a client's undirected available presence, before it takes effect",
+  { djabberd: ["AlterPresenceAvailable"] },
 );
 
-/** DJabberd: AlterPresenceUnavailable. */
 export const presenceUnavailable = filter<Stanza, [session: Session]>(
   "presence.unavailable",
   "a client's undirected unavailable presence, also the one made for a lost connection",
+  { djabberd: ["AlterPresenceUnavailable"] },
 );
 
-/**
- * DJabberd: OnInitialPresence (when `initial`). The session's `presence` and `priority` are already
- * the new ones.
- */
+/** The session's `presence` and `priority` are already the new ones. */
 export const presenceChanged = tell<[session: Session, presence: Stanza, initial: boolean]>(
   "presence.changed",
   "a session became available, changed its presence, or became unavailable",
+  { djabberd: ["OnInitialPresence"] },
 );
 
 /** Outbound subscription presence and directed presence of a client: RFC 6121 §3 and §4.6. */
@@ -38,8 +36,9 @@ export const presenceToAccount = ask<[presence: Stanza, account: Jid], true>(
   "handles a presence sent to an account's bare JID; unanswered, notifications go to its resources",
 );
 
-/** DJabberd: PresenceCheck. Presence of a contact as somebody else knows it. */
+/** Presence of a contact as somebody else knows it. */
 export const presenceCheck = ask<[contact: Jid, watcher: Jid], readonly Stanza[]>(
   "presence.check",
   "the current presence of an account's resources for an authorised watcher; declining: the sessions here",
+  { djabberd: ["PresenceCheck"] },
 );

@@ -40,35 +40,35 @@ export interface Roster {
 
 export const EMPTY_ROSTER: Roster = { version: "", items: new Map() };
 
-/** DJabberd: RosterGet. */
 export const rosterGet = ask<[account: Jid], Roster>(
   "roster.get",
   "an account's roster",
-  { fallback: () => EMPTY_ROSTER },
+  { fallback: () => EMPTY_ROSTER, djabberd: ["RosterGet"] },
 );
 
-/** DJabberd: RosterLoadItem. */
 export const rosterGetItem = ask<[account: Jid, contact: Jid], RosterItem | "none">(
   "roster.get-item",
   "one contact of an account's roster, without loading the rest",
+  { djabberd: ["RosterLoadItem"] },
 );
 
-/** DJabberd: RosterSetItem, RosterAddUpdateItem. Answers after it is kept for good. */
+/** Answers after it is kept for good. */
 export const rosterSetItem = ask<[account: Jid, item: RosterItem], true>(
   "roster.set-item",
   "stores one contact; pushes to the account's clients are the roster's business",
+  { djabberd: ["RosterSetItem", "RosterAddUpdateItem"] },
 );
 
-/** DJabberd: RosterRemoveItem. */
 export const rosterRemoveItem = ask<[account: Jid, contact: Jid], boolean>(
   "roster.remove-item",
   "removes one contact; false if there was none",
+  { djabberd: ["RosterRemoveItem"] },
 );
 
-/** DJabberd: RosterWipe. */
 export const rosterWipe = ask<[account: Jid], true>(
   "roster.wipe",
   "removes all contacts of an account",
+  { djabberd: ["RosterWipe"] },
 );
 
 /** A client removes a contact: subscriptions both ways must be cancelled (RFC 6121 §2.5.2). */

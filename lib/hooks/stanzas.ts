@@ -5,40 +5,41 @@ import type { Session } from "../session.ts";
 import type { Stanza } from "../stanza.ts";
 import { ask, filter, tell } from "./hook.ts";
 
-/** DJabberd: filter_incoming_client. */
 export const stanzaFromClient = filter<Stanza, [session: Session]>(
   "stanza.from-client",
   "a stanza that a client has sent, its `from` stamped, before anything is done with it",
+  { djabberd: ["filter_incoming_client"] },
 );
 
-/** DJabberd: filter_incoming_server. */
 export const stanzaToAccount = filter<Stanza, [recipient: Jid]>(
   "stanza.to-account",
   "a stanza about to reach a local account (bare or full JID), whoever sent it",
+  { djabberd: ["filter_incoming_server"] },
 );
 
-/** DJabberd: pre_stanza_write. */
 export const sessionSend = filter<Stanza, [session: Session]>(
   "session.send",
   "a stanza about to be written to a client",
+  { djabberd: ["pre_stanza_write"] },
 );
 
-/** DJabberd: deliver. */
 export const deliver = ask<[stanza: Stanza], true>(
   "stanza.deliver",
   "delivers a stanza in place of the router, to any address, and answers true",
+  { djabberd: ["deliver"] },
 );
 
-/** DJabberd: deliver (S2S). */
 export const deliverRemote = ask<[stanza: Stanza], true>(
   "stanza.deliver-remote",
   "delivers a stanza to a domain that is not served here; answers true when it took it",
+  { djabberd: ["deliver"] },
 );
 
-/** DJabberd: switch_incoming_client, c2s-iq, s2s-iq for stanzas that nobody has registered for. */
+/** What nobody has registered for. */
 export const stanzaToHost = ask<[stanza: Stanza], true>(
   "stanza.to-host",
   "handles a message or presence to the host itself, or an IQ that no handler is registered for",
+  { djabberd: ["switch_incoming_client", "c2s-iq"] },
 );
 
 /** Messages for which no session is there. */
@@ -53,10 +54,10 @@ export const messageDelivered = tell<[message: Stanza, account: Jid, sessions: r
   "a message was handed to these sessions of an account",
 );
 
-/** DJabberd: HandleStanza. */
 export const streamElement = ask<[session: Session, element: Stanza], true>(
   "stream.element",
   "handles an element of a bound stream that is no stanza; unanswered: unsupported-stanza-type",
+  { djabberd: ["HandleStanza"] },
 );
 
 /** RFC 6121 §8.5.3.1: an IQ of a stranger would tell it that the resource is online. */

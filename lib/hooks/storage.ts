@@ -3,7 +3,7 @@
 import type { Jid } from "../jid.ts";
 import { ask } from "./hook.ts";
 
-/** vCard of an account as XML text (XEP-0054); "" if it has none. DJabberd: vCard plugins. */
+/** vCard of an account as XML text (XEP-0054); "" if it has none. */
 export const vcardGet = ask<[account: Jid], string>(
   "vcard.get",
   "an account's vCard as XML, or empty",

@@ -5,10 +5,10 @@ import type { Element } from "../xml/element.ts";
 import type { Negotiation } from "../stream/negotiation.ts";
 import { ask, filter, tell } from "./hook.ts";
 
-/** DJabberd: SendFeatures. */
 export const streamFeatures = filter<Element[], [negotiation: Negotiation]>(
   "stream.features",
   "the features about to be offered on a stream",
+  { djabberd: ["SendFeatures"] },
 );
 
 /** Refuses a connection's stream to this host, or sends it elsewhere, by throwing a StreamError. */
@@ -29,14 +29,15 @@ export const sessionBound = tell<[session: Session]>(
   "a resource was bound; the client's stanzas wait for the handlers",
 );
 
-/** DJabberd: ConnectionClosing. */
 export const sessionClosed = tell<[session: Session, reason: string | undefined]>(
   "session.closed",
   "a session is over, in good order or not; it is no longer found by its JID",
+  { djabberd: ["ConnectionClosing"] },
 );
 
-/** DJabberd: HandleStanza, before login. In-band registration lives here. */
+/** In-band registration lives here. */
 export const negotiationElement = ask<[negotiation: Negotiation, element: Element], true>(
   "stream.negotiation-element",
   "handles an element on a stream that is not bound yet and that the core does not know",
+  { djabberd: ["HandleStanza"] },
 );

@@ -150,16 +150,12 @@ export class Authentication {
 
   #step(element: Element): Later<Jid | undefined> {
     const text = element.text();
-    if (text !== "=" && !BASE64.test(text)) {
+    const decoded = text === "=" ? new Uint8Array() : decodeBase64(text);
+    if (decoded === undefined) {
       return this.#fail({ kind: "failure", condition: "incorrect-encoding" });
     }
-    // "=" is an empty message; nothing at all is no message (RFC 6120 §6.4.2). A response is never absent.
-    const absent = text === "" && element.name === "auth";
-    const input = absent
-      ? undefined
-      : text === "="
-      ? new Uint8Array()
-      : Buffer.from(text, "base64");
+    // "=" is an empty message, nothing at all is no message (RFC 6120 §6.4.2); a response is one.
+    const input = text === "" && element.name === "auth" ? undefined : decoded;
     let step: Later<SaslStep>;
     try {
       step = this.#running!.step(input);

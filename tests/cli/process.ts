@@ -78,7 +78,7 @@ function spawn(
   stdin: "null" | "piped",
 ): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", MAIN, ...args],
+    args: ["run", "-A", "--quiet", "--no-lock", MAIN, ...args],
     cwd,
     env: { NO_COLOR: "1" },
     stdin,
@@ -119,6 +119,7 @@ export async function startConfab(config: string, options: StartOptions = {}): P
 export class Confab implements AsyncDisposable {
   readonly config: string;
   readonly data: string;
+  /** The last process that was started. */
   child!: Deno.ChildProcess;
   /** What the process has printed so far. */
   out = "";
@@ -243,7 +244,7 @@ export class Confab implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const client of this.server.clients) client.cut();
     if (this.#running) this.child.kill("SIGKILL");
-    await this.exited();
+    if (this.child !== undefined) await this.exited();
     if (this.owned) await rm(this.folder, { recursive: true, force: true });
   }
 }

@@ -331,6 +331,19 @@ export class TestClient {
 
   /** The stream ends with that error, its end tag, and the connection. Skips what comes before. */
   async streamError(condition: string): Promise<Tag> {
+    const error = await this.#errorAndEnd(condition);
+    await this.closed();
+    return error;
+  }
+
+  /** As {@link streamError}, but our own end tag never comes: the server must lose its patience. */
+  async streamErrorUnanswered(condition: string): Promise<Tag> {
+    const error = await this.#errorAndEnd(condition);
+    while ((await this.#take("the end of the connection")).kind !== "end");
+    return error;
+  }
+
+  async #errorAndEnd(condition: string): Promise<Tag> {
     for (;;) {
       const event = await this.#take(`stream error ${condition}`);
       if (event.kind === "header") continue;
@@ -349,7 +362,6 @@ export class TestClient {
     if (close.kind !== "close") {
       throw this.#report(`expected </stream:stream>, got ${shown(close)}`);
     }
-    await this.closed();
     return error;
   }
 
@@ -372,6 +384,11 @@ export class TestClient {
     if (this.#ended) return;
     this.write("</stream:stream>");
     while ((await this.#take("the end of the connection")).kind !== "end");
+  }
+
+  /** Stops reading from the connection (one without TLS). */
+  pause(): void {
+    this.#socket.pause();
   }
 
   /** Cuts the connection without a word. */

@@ -169,8 +169,10 @@ export async function withServer(
   try {
     await transcript(server);
   } catch (e) {
-    server.clients.forEach((c) => c.cut());
-    await server.stop().catch(() => {});
+    // What the server has to say about it comes with the test's own failure.
+    await server.stop().catch((logged) => {
+      if (e instanceof Error) e.message += `\n${logged.message}`;
+    });
     throw e;
   }
   await server.stop();

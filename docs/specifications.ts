@@ -1,0 +1,108 @@
+/** What the documents need to know of specifications: titles, and what the core implements itself. */
+
+/** Where a specification is implemented only in part: which part. */
+export interface CoreSpecification {
+  readonly id: string;
+  /** The version of a XEP's text; RFCs have none. */
+  readonly version?: string;
+  /** Files of the core. */
+  readonly files: readonly string[];
+  /** What is missing, or which part it is; without it all that concerns a server is there. */
+  readonly part?: string;
+}
+
+/** What `lib/` implements. Modules declare theirs in `xeps`. */
+export const core: readonly CoreSpecification[] = [
+  {
+    id: "RFC 6120",
+    files: ["lib/stream", "lib/xml", "lib/router.ts"],
+    part: "streams of clients; none between servers",
+  },
+  {
+    id: "RFC 6121",
+    files: ["lib/router.ts", "lib/delivery.ts", "modules/roster.ts", "modules/presence.ts"],
+  },
+  { id: "RFC 7622", files: ["lib/jid.ts"] },
+  { id: "RFC 7590", files: ["lib/net/tls.ts", "lib/tls"], part: "TLS 1.2 and 1.3, to clients" },
+  { id: "RFC 8264", files: ["lib/precis"] },
+  { id: "RFC 8265", files: ["lib/precis/profiles.ts"] },
+  { id: "RFC 5891", files: ["lib/idna.ts"] },
+  { id: "RFC 5893", files: ["lib/precis/bidi.ts"] },
+  { id: "RFC 4422", files: ["lib/sasl", "lib/stream/authentication.ts"] },
+  { id: "RFC 4505", files: ["lib/sasl/anonymous.ts"] },
+  { id: "RFC 4616", files: ["lib/sasl/plain.ts"] },
+  { id: "RFC 5802", files: ["lib/sasl/scram.ts"] },
+  { id: "RFC 7677", files: ["lib/sasl/scram.ts"] },
+  { id: "RFC 5929", files: ["lib/sasl/scram.ts"], part: "tls-server-end-point" },
+  { id: "XEP-0004", version: "2.13.2", files: ["lib/formats/form.ts"] },
+  { id: "XEP-0068", version: "1.3.0", files: ["lib/formats/form.ts"] },
+  { id: "XEP-0082", version: "1.1.1", files: ["lib/formats/datetime.ts"] },
+  { id: "XEP-0175", version: "1.2", files: ["lib/sasl/anonymous.ts"] },
+  { id: "XEP-0178", version: "1.2", files: ["lib/sasl/external.ts"], part: "clients" },
+  { id: "XEP-0368", version: "1.1.0", files: ["lib/certificates.ts"], part: "clients" },
+  { id: "XEP-0440", version: "1.0.0", files: ["lib/stream/authentication.ts"] },
+  {
+    id: "XEP-0474",
+    version: "0.5.0",
+    files: ["lib/sasl/downgrade.ts"],
+    part: "the SASL profile of RFC 6120",
+  },
+];
+
+/** Of what modules implement only in part: which part. */
+export const parts: Readonly<Record<string, string>> = {
+  "XEP-0334": "no-store and store, for offline messages",
+};
+
+export const titles: Readonly<Record<string, string>> = {
+  "RFC 4422": "Simple Authentication and Security Layer (SASL)",
+  "RFC 4505": "Anonymous SASL Mechanism",
+  "RFC 4616": "The PLAIN SASL Mechanism",
+  "RFC 5802": "Salted Challenge Response Authentication Mechanism (SCRAM)",
+  "RFC 5891": "Internationalized Domain Names in Applications: Protocol",
+  "RFC 5893": "Right-to-Left Scripts for IDNA",
+  "RFC 5929": "Channel Bindings for TLS",
+  "RFC 6120": "XMPP: Core",
+  "RFC 6121": "XMPP: Instant Messaging and Presence",
+  "RFC 7590": "Use of TLS in XMPP",
+  "RFC 7622": "XMPP: Address Format",
+  "RFC 7677": "SCRAM-SHA-256 and SCRAM-SHA-256-PLUS",
+  "RFC 8264": "PRECIS Framework",
+  "RFC 8265": "Internationalized Strings Representing Usernames and Passwords",
+  "XEP-0004": "Data Forms",
+  "XEP-0012": "Last Activity",
+  "XEP-0013": "Flexible Offline Message Retrieval",
+  "XEP-0030": "Service Discovery",
+  "XEP-0049": "Private XML Storage",
+  "XEP-0054": "vcard-temp",
+  "XEP-0068": "Field Standardization for Data Forms",
+  "XEP-0077": "In-Band Registration",
+  "XEP-0082": "XMPP Date and Time Profiles",
+  "XEP-0092": "Software Version",
+  "XEP-0115": "Entity Capabilities",
+  "XEP-0128": "Service Discovery Extensions",
+  "XEP-0153": "vCard-Based Avatars",
+  "XEP-0157": "Contact Addresses for XMPP Services",
+  "XEP-0160": "Best Practices for Handling Offline Messages",
+  "XEP-0175": "Best Practices for Use of SASL ANONYMOUS",
+  "XEP-0178": "Best Practices for Use of SASL EXTERNAL with Certificates",
+  "XEP-0191": "Blocking Command",
+  "XEP-0199": "XMPP Ping",
+  "XEP-0202": "Entity Time",
+  "XEP-0203": "Delayed Delivery",
+  "XEP-0237": "Roster Versioning",
+  "XEP-0334": "Message Processing Hints",
+  "XEP-0359": "Unique and Stable Stanza IDs",
+  "XEP-0368": "SRV records for XMPP over TLS",
+  "XEP-0390": "Entity Capabilities 2.0",
+  "XEP-0440": "SASL Channel-Binding Type Capability",
+  "XEP-0474": "SASL SCRAM Downgrade Protection",
+  "XEP-0478": "Stream Limits Advertisement",
+};
+
+/** The place of a specification on the web. */
+export function linkTo(id: string): string {
+  const [, kind, number] = /^(RFC|XEP)[ -](\d+)$/.exec(id)!;
+  if (kind === "XEP") return `https://xmpp.org/extensions/xep-${number}.html`;
+  return `https://www.rfc-editor.org/rfc/rfc${number}.html`;
+}
