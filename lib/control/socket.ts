@@ -12,6 +12,9 @@ import { CommandError, runCommand } from "./commands.ts";
 /** Longest request, in characters: a password and an address fit easily. */
 const MAX_REQUEST = 65_536;
 
+/** How long a server may take to answer, in ms. */
+const ANSWER_MS = 60_000;
+
 type Answer = { readonly ok: unknown } | { readonly error: string };
 
 export function controlPath(data: string): string {
@@ -97,20 +100,29 @@ function request(line: string): { command: string; args: Args } {
   return { command, args: args as Args };
 }
 
-/** Asks a running server; undefined if none runs on this data. Throws CommandError. */
+/**
+ * Asks a running server; undefined if none runs on this data. One that is there and does not answer
+ * is an error, for its data must not be touched.
+ */
 export function ask(data: string, command: string, args: Args): Promise<Answer | undefined> {
   return new Promise((resolve) => {
     const socket = createConnection(controlPath(data));
     let text = "";
+    let connected = false;
     socket.setEncoding("utf8");
-    socket.on("error", () => resolve(undefined));
-    socket.on("connect", () => socket.write(JSON.stringify({ command, args }) + "\n"));
+    socket.setTimeout(ANSWER_MS, () => socket.destroy());
+    socket.on("error", () => socket.destroy());
+    socket.on("connect", () => {
+      connected = true;
+      socket.write(JSON.stringify({ command, args }) + "\n");
+    });
     socket.on("data", (chunk: string) => text += chunk);
     socket.on("close", () => {
+      if (!connected) return resolve(undefined);
       try {
         resolve(JSON.parse(text));
       } catch {
-        resolve(undefined);
+        resolve({ error: `the server running on ${data} did not answer` });
       }
     });
   });

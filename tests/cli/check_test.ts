@@ -75,10 +75,10 @@ Deno.test("bad files: file, line, key, what was expected, the nearest valid name
     ]);
     assert.deepEqual(
       await problems(confab, "[hosts.localhost]\n[limits]\n\nstanza_byte = 100000\n"),
-      ["4: limits.stanza_byte: unknown key; did you mean stanza_bytes?"],
+      ['4: limits.stanza_byte: unknown key; did you mean "stanza_bytes"?'],
     );
     assert.deepEqual(await problems(confab, "[hosts.localhost]\n[modules]\nrooster = true\n"), [
-      "3: modules.rooster: unknown module; did you mean roster?",
+      '3: modules.rooster: unknown module; did you mean "roster"?',
     ]);
     assert.deepEqual(await problems(confab, "[hosts.localhost]\n[[listen.c2s]]\nport = 70000\n"), [
       "3: listen.c2s[0].port: expected a whole number from 0 to 65535, got 70000",

@@ -386,6 +386,11 @@ export class TestClient {
     while ((await this.#take("the end of the connection")).kind !== "end");
   }
 
+  /** Bytes that the server has not taken yet, beyond what the system's buffers hold. */
+  get unsent(): number {
+    return this.#socket.writableLength;
+  }
+
   /** Stops reading from the connection (one without TLS). */
   pause(): void {
     this.#socket.pause();

@@ -496,8 +496,27 @@ test("§4.9.3.17: resource-constraint: a client that does not read", async (serv
     await bob.sync();
   }
   assert.equal(server.host().sessions, 1);
+  server.inner.log.flush();
   assert.ok(server.log.some((line) => line.includes("reads too slowly")));
 }, { c2s: { plaintext_auth: "loopback" }, limits: { output_bytes: 300_000 } });
+
+for (const tls of ["none", "starttls", "direct"] as const) {
+  test(`§13.12: more than allowed is not even read (${tls})`, async (server) => {
+    const alice = await login(server, "alice", { tls });
+    alice.write(" ".repeat(30_000_000));
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    assert.ok(alice.unsent > 10_000_000, `${alice.unsent} bytes are unsent`);
+  }, {
+    c2s: { plaintext_auth: "loopback" },
+    limits: { bytes_per_second: 100_000, burst_bytes: 1_000_000 },
+  });
+}
+
+test("§13.12: what is read slowly is read whole, over TLS too", async (server) => {
+  const alice = await login(server, "alice");
+  alice.write(" ".repeat(1_000_000));
+  await alice.sync();
+}, { limits: { bytes_per_second: 1_000_000, burst_bytes: 300_000 } });
 
 // ---- virtual hosts ----
 
