@@ -52,6 +52,13 @@ export class Deadlines {
     if (this.#buckets.size === 0) this.stop();
   }
 
+  /** Timeouts that are running. */
+  get size(): number {
+    let n = 0;
+    for (const bucket of this.#buckets.values()) n += bucket.size;
+    return n;
+  }
+
   /** Forgets everything. */
   stop(): void {
     clearInterval(this.#timer);

@@ -8,7 +8,7 @@
  */
 
 import * as v from "valibot";
-import { defineModule, type Migrations, type ModuleHost } from "../lib/module.ts";
+import { defineModule, type ModuleHost } from "../lib/module.ts";
 import { list, oneOf, setting, wholeNumber } from "../lib/config/setting.ts";
 import { StanzaError, StreamError } from "../lib/errors.ts";
 import {
@@ -28,7 +28,7 @@ import {
 } from "../lib/hooks/accounts.ts";
 import { accountClosing } from "../lib/hooks/closing.ts";
 import { sessionBound } from "../lib/hooks/streams.ts";
-import { type Jid, prepPassword } from "../lib/jid.ts";
+import { Jid, prepPassword } from "../lib/jid.ts";
 import type { Session } from "../lib/session.ts";
 import { Recent } from "../lib/recent.ts";
 import {
@@ -40,8 +40,7 @@ import {
   type ScramKeys,
   verifyPassword,
 } from "../lib/sasl/credentials.ts";
-import { integerType, textType } from "../lib/store/mod.ts";
-import type { Store } from "../lib/store/mod.ts";
+import { type AccountRow, type Key, migrations, statements } from "./auth/table.ts";
 
 const config = v.strictObject({
   hashes: setting(
@@ -64,34 +63,6 @@ const config = v.strictObject({
   ),
 });
 
-const migrations: Migrations = {
-  "1": {
-    async up(db, dialect) {
-      const text = textType(dialect);
-      await db.schema.createTable("accounts")
-        .addColumn("host", text, (c) => c.notNull())
-        .addColumn("node", text, (c) => c.notNull())
-        .addColumn("created", integerType, (c) => c.notNull())
-        .addColumn("enabled", integerType, (c) => c.notNull())
-        .addColumn("last_login", integerType)
-        // One line per hash, as `encodeKeys` writes them: a login reads them all at once.
-        .addColumn("scram", "text", (c) => c.notNull())
-        .addPrimaryKeyConstraint("accounts_pk", ["host", "node"])
-        .execute();
-    },
-  },
-};
-
-type Key = { host: string; node: string };
-
-interface AccountRow {
-  readonly node: string;
-  readonly created: number;
-  readonly enabled: number;
-  readonly last_login: number | null;
-  readonly scram: string;
-}
-
 /** How long it is believed that an account exists: another process may have deleted it. */
 const EXISTS_MS = 5 * 60_000;
 
@@ -101,6 +72,9 @@ const LOGINS = 4096;
 
 /** Longer than anybody may take from the proof of a login to a bound resource. */
 const BARRED_MS = 30 * 60_000;
+
+/** The other modules of the host are there by then, and remove what is theirs. */
+const RESUME_MS = 3000;
 
 /** Times of logins are written in one go. */
 const WRITE_EVERY_MS = 10_000;
@@ -131,7 +105,12 @@ export default defineModule({
 
     host.on(sessionBound, (session) => accounts.bound(session));
     host.every(WRITE_EVERY_MS, () => accounts.writeLogins());
-    host.onUnload(() => accounts.writeLogins());
+    host.after(RESUME_MS, () => {
+      accounts.resume().catch((e) => {
+        host.log.error("deletions of accounts could not be finished", { error: String(e) });
+      });
+    });
+    host.onUnload(() => accounts.end());
   },
 });
 
@@ -143,7 +122,8 @@ class Accounts {
   readonly #existing: Recent<true>;
   /** Rows of logins under way: what was read for the proof also answers whether it may go on. */
   readonly #logins = new Recent<AccountRow>(LOGINS, LOGIN_MS);
-  readonly #deleting = new Set<string>();
+  /** Deletions under way, by node. */
+  readonly #deleting = new Map<string, Promise<unknown>>();
   /** Deleted or disabled of late: who has logged in before that may still be about to bind. */
   readonly #barred = new Recent<true>(LOGINS, BARRED_MS);
   /** Times of logins not yet written, by node. */
@@ -280,22 +260,45 @@ class Accounts {
   async delete(account: Jid): Promise<true | undefined> {
     const { node } = account;
     if (this.#deleting.has(node)) return undefined;
-    this.#deleting.add(node);
+    const finished = this.#delete(account);
+    this.#deleting.set(node, finished);
     try {
-      const { changes } = await this.#sql.delete.run(this.#key(account));
-      this.#existing.delete(node);
-      this.#logins.delete(node);
-      this.#loggedIn.delete(node);
-      if (changes === 0) return undefined;
-      this.#barred.set(node, true);
-      await this.#host.tell(accountClosing, account);
-      await endSessions(this.#host, account, "the account was deleted");
-      await this.#host.tell(accountDeleted, account);
-      this.#loggedIn.delete(node);
-      return true;
+      return await finished;
     } finally {
       this.#deleting.delete(node);
     }
+  }
+
+  async #delete(account: Jid): Promise<true | undefined> {
+    const { changes } = await this.#sql.markDeleted.run(this.#key(account));
+    this.#existing.delete(account.node);
+    this.#logins.delete(account.node);
+    if (changes === 0) return undefined;
+    this.#barred.set(account.node, true);
+    await this.#host.tell(accountClosing, account);
+    await endSessions(this.#host, account, "the account was deleted");
+    await this.#finish(account);
+    return true;
+  }
+
+  /** Removes what belongs to an account that is deleted already, and then its row. */
+  async #finish(account: Jid): Promise<void> {
+    await this.#host.tell(accountDeleted, account);
+    this.#loggedIn.delete(account.node);
+    await this.#sql.remove.run(this.#key(account));
+  }
+
+  /** Deletions that the end of the server has cut short. */
+  async resume(): Promise<void> {
+    for (const { node } of await this.#sql.deleted.all({ host: this.#host.domain })) {
+      if (this.#deleting.has(node)) continue;
+      await this.#finish(Jid.of(node, this.#host.domain));
+    }
+  }
+
+  async end(): Promise<void> {
+    await Promise.allSettled(this.#deleting.values());
+    await this.writeLogins();
   }
 
   async setEnabled(account: Jid, enabled: boolean): Promise<true | undefined> {
@@ -375,50 +378,4 @@ async function endSessions(host: Host, account: Jid, text: string): Promise<void
   const sessions = [...host.account(account)?.sessions ?? []];
   for (const session of sessions) session.end(new StreamError("not-authorized", text));
   await Promise.all(sessions.map((session) => session.ended));
-}
-
-function statements(store: Store) {
-  return {
-    exists: store.prepare<Key, { node: string }>((db, p) =>
-      db.selectFrom("accounts").select("node")
-        .where("host", "=", p("host")).where("node", "=", p("node"))
-    ),
-    row: store.prepare<Key, AccountRow>((db, p) =>
-      db.selectFrom("accounts").select(["node", "created", "enabled", "last_login", "scram"])
-        .where("host", "=", p("host")).where("node", "=", p("node"))
-    ),
-    list: store.prepare<{ host: string }, Omit<AccountRow, "scram">>((db, p) =>
-      db.selectFrom("accounts").select(["node", "created", "enabled", "last_login"])
-        .where("host", "=", p("host")).orderBy("node")
-    ),
-    insert: store.prepare<Key & { scram: string; created: number }>((db, p) =>
-      db.insertInto("accounts").values({
-        host: p("host"),
-        node: p("node"),
-        created: p("created"),
-        enabled: 1,
-        last_login: null,
-        scram: p("scram"),
-      }).onConflict((c) => c.columns(["host", "node"]).doNothing())
-    ),
-    setScram: store.prepare<Key & { scram: string }>((db, p) =>
-      db.updateTable("accounts").set({ scram: p("scram") })
-        .where("host", "=", p("host")).where("node", "=", p("node"))
-    ),
-    renew: store.prepare<Key & { scram: string; old: string }>((db, p) =>
-      db.updateTable("accounts").set({ scram: p("scram") })
-        .where("host", "=", p("host")).where("node", "=", p("node")).where("scram", "=", p("old"))
-    ),
-    setEnabled: store.prepare<Key & { enabled: number }>((db, p) =>
-      db.updateTable("accounts").set({ enabled: p("enabled") })
-        .where("host", "=", p("host")).where("node", "=", p("node"))
-    ),
-    loggedIn: store.prepare<Key & { time: number }>((db, p) =>
-      db.updateTable("accounts").set({ last_login: p("time") })
-        .where("host", "=", p("host")).where("node", "=", p("node"))
-    ),
-    delete: store.prepare<Key>((db, p) =>
-      db.deleteFrom("accounts").where("host", "=", p("host")).where("node", "=", p("node"))
-    ),
-  };
 }

@@ -7,14 +7,14 @@
  */
 
 import * as v from "valibot";
-import { defineModule, EMPTY_RESULT, type Migrations, type ModuleHost } from "../lib/module.ts";
+import { defineModule, EMPTY_RESULT, type ModuleHost } from "../lib/module.ts";
 import { setting, wholeNumber } from "../lib/config/setting.ts";
 import { StanzaError } from "../lib/errors.ts";
 import { accountDeleted } from "../lib/hooks/accounts.ts";
 import { isBlocked } from "../lib/hooks/blocking.ts";
 import { DROP, type Drop } from "../lib/hooks/hook.ts";
 import { rosterGet, rosterGetItem } from "../lib/hooks/roster.ts";
-import { stanzaFromClient, stanzaToAccount } from "../lib/hooks/stanzas.ts";
+import { deliverRemote, stanzaFromClient, stanzaToAccount } from "../lib/hooks/stanzas.ts";
 import { blocklistGet, blocklistSet } from "../lib/hooks/storage.ts";
 import { sessionBound, sessionClosed } from "../lib/hooks/streams.ts";
 import { type Jid, parseJid } from "../lib/jid.ts";
@@ -22,11 +22,10 @@ import type { Later } from "../lib/later.ts";
 import { then } from "../lib/later.ts";
 import { Recent } from "../lib/recent.ts";
 import { type Account, type Session, slot } from "../lib/session.ts";
-import { iq as iqStanza, presence, type Stanza } from "../lib/stanza.ts";
-import { textType } from "../lib/store/mod.ts";
+import { errorOf, iq as iqStanza, presence, type Stanza } from "../lib/stanza.ts";
 import type { Element } from "../lib/xml/element.ts";
 import { xml } from "../lib/xml/element.ts";
-import { BlockTable } from "./blocking/table.ts";
+import { BlockTable, migrations } from "./blocking/table.ts";
 
 const BLOCKING_NS = "urn:xmpp:blocking";
 const ERRORS_NS = "urn:xmpp:blocking:errors";
@@ -41,20 +40,6 @@ const config = v.strictObject({
 });
 
 type Host = ModuleHost<v.InferOutput<typeof config>>;
-
-const migrations: Migrations = {
-  "1": {
-    async up(db, dialect) {
-      const text = textType(dialect);
-      await db.schema.createTable("blocked")
-        .addColumn("host", text, (c) => c.notNull())
-        .addColumn("node", text, (c) => c.notNull())
-        .addColumn("jid", text, (c) => c.notNull())
-        .addPrimaryKeyConstraint("blocked_pk", ["host", "node", "jid"])
-        .execute();
-    },
-  },
-};
 
 /** Blocked addresses, prepared. */
 type Blocklist = ReadonlySet<string>;
@@ -86,6 +71,9 @@ export default defineModule({
     host.on(sessionClosed, (session) => blocking.closed(session));
     host.on(stanzaToAccount, (stanza, to) => blocking.inbound(stanza, to), { priority: 1000 });
     host.on(stanzaFromClient, (stanza, session) => blocking.outbound(stanza, session), {
+      priority: 1000,
+    });
+    host.on(deliverRemote, (stanza) => blocking.isHidden(stanza, stanza.to!) ? true : undefined, {
       priority: 1000,
     });
     host.on(isBlocked, (account, other) => blocking.isBlocked(account, other));
@@ -175,6 +163,7 @@ class Blocking {
   inbound(stanza: Stanza, to: Jid): Later<void | Drop> {
     const { from } = stanza;
     if (from === undefined) return;
+    if (stanza.name === "presence" && this.isHidden(stanza, to)) return DROP;
     const online = this.#host.account(to);
     if (online === undefined && stanza.name === "presence" && !isSubscription(stanza)) return;
     const list = (online && lists.get(online)) ?? this.#offline.get(to.node);
@@ -189,14 +178,30 @@ class Blocking {
     throw new StanzaError("service-unavailable");
   }
 
+  /** Presence that is broadcast in an account's name, and not for somebody it has blocked. */
+  isHidden(stanza: Stanza, to: Jid): boolean {
+    const { from, type } = stanza;
+    if (stanza.name !== "presence" || from === undefined) return false;
+    if (type !== undefined && type !== "unavailable") return false;
+    const online = this.#host.account(from);
+    const list = online && lists.get(online);
+    if (list === undefined || list === EMPTY) return false;
+    return !this.#isExempt(to, from) && covers(list, to);
+  }
+
   /** What an account sends to others (§3.3). */
   outbound(stanza: Stanza, session: Session): void | Drop {
     const list = lists.get(session.account);
     if (list === EMPTY || list === undefined) return;
     const { to } = stanza;
     if (to === undefined || this.#isExempt(to, session.jid) || !covers(list, to)) return;
-    if (isReply(stanza)) return DROP;
-    throw new StanzaError("not-acceptable", { type: "cancel", app: xml("blocked", ERRORS_NS) });
+    if (!isReply(stanza)) {
+      // Straight to the client: as a stanza from the blocked address it would not arrive.
+      const app = xml("blocked", ERRORS_NS);
+      const error = new StanzaError("not-acceptable", { type: "cancel", app });
+      void session.send(errorOf(stanza, error));
+    }
+    return DROP;
   }
 
   /** An account's own resources (§5), and the server that it talks to its own account through. */
@@ -224,8 +229,10 @@ class Blocking {
       if (list.size > items) {
         throw new StanzaError("policy-violation", { text: `at most ${items} addresses` });
       }
-      await this.#save(account, list);
+      await this.#host.ask(blocklistSet, account, [...list]);
+      // Before it holds: afterwards no presence gets through.
       await this.#tellAbsence(account, added, old);
+      this.#hold(account, list);
       this.#push(account, itemsElement("block", added.map((jid) => jid.full)));
     });
   }
@@ -238,7 +245,8 @@ class Blocking {
       if (removed.length === 0) return;
       const list = new Set(old);
       for (const jid of removed) list.delete(jid.full);
-      await this.#save(account, list);
+      await this.#host.ask(blocklistSet, account, [...list]);
+      this.#hold(account, list);
       const said = named.length > 0 ? removed.map((jid) => jid.full) : [];
       this.#push(account, itemsElement("unblock", said));
       await this.#tellPresence(account, removed, list);
@@ -264,8 +272,7 @@ class Blocking {
     return EMPTY_RESULT;
   }
 
-  async #save(account: Jid, list: Blocklist): Promise<void> {
-    await this.#host.ask(blocklistSet, account, [...list]);
+  #hold(account: Jid, list: Blocklist): void {
     const kept = list.size === 0 ? EMPTY : list;
     this.#offline.set(account.node, kept);
     const online = this.#host.account(account);

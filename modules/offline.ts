@@ -9,7 +9,7 @@
  */
 
 import * as v from "valibot";
-import { defineModule, type Migrations } from "../lib/module.ts";
+import { defineModule } from "../lib/module.ts";
 import { bytes, duration, setting, wholeNumber } from "../lib/config/setting.ts";
 import { StanzaError } from "../lib/errors.ts";
 import { DELAY_NS, readDelay, withoutDelay } from "../lib/formats/delay.ts";
@@ -20,10 +20,9 @@ import { messageOffline, stanzaFromClient } from "../lib/hooks/stanzas.ts";
 import { offlineList, offlineRemove, offlineStore } from "../lib/hooks/storage.ts";
 import { NS } from "../lib/ns.ts";
 import type { Stanza } from "../lib/stanza.ts";
-import { idColumn, integerType, textType } from "../lib/store/mod.ts";
 import { Replays } from "./offline/replay.ts";
 import { flexibleRetrieval } from "./offline/retrieval.ts";
-import { OfflineTable } from "./offline/table.ts";
+import { migrations, OfflineTable } from "./offline/table.ts";
 
 const config = v.strictObject({
   quota: setting(wholeNumber(1, 1_000_000), 1000, "Messages kept per account."),
@@ -40,23 +39,6 @@ const config = v.strictObject({
 });
 
 export type OfflineConfig = v.InferOutput<typeof config>;
-
-const migrations: Migrations = {
-  "1": {
-    async up(db, dialect) {
-      const text = textType(dialect);
-      await idColumn(db.schema.createTable("offline_messages"), dialect)
-        .addColumn("host", text, (c) => c.notNull())
-        .addColumn("node", text, (c) => c.notNull())
-        .addColumn("stamp", integerType, (c) => c.notNull())
-        .addColumn("sender", "text", (c) => c.notNull())
-        .addColumn("xml", "text", (c) => c.notNull())
-        .execute();
-      await db.schema.createIndex("offline_messages_account").on("offline_messages")
-        .columns(["host", "node", "id"]).execute();
-    },
-  },
-};
 
 const SWEEP_MS = 3_600_000;
 

@@ -6,6 +6,7 @@
 import * as v from "valibot";
 import type { ModuleHost } from "../lib/module.ts";
 import { defineModule } from "../lib/module.ts";
+import type { Jid } from "../lib/jid.ts";
 import { then } from "../lib/later.ts";
 import { StanzaError } from "../lib/errors.ts";
 import { accountDeleted } from "../lib/hooks/accounts.ts";
@@ -116,10 +117,14 @@ function privacy(host: ModuleHost<Settings>, book: ContactBook): void {
     (account, from) => then(book.sees(account, from), (allowed) => allowed || undefined),
   );
 
+  // The host itself, or a service of it: a ping, for one.
+  const isOurs = (from: Jid) =>
+    from.node === "" && (from.domain === host.domain || from.domain.endsWith(`.${host.domain}`));
+
   // RFC 6121 §8.5.3.1.
   host.on(iqToSession, (request, session) => {
     const from = request.from!;
-    if (host.config.iq_from_strangers || from.bare === host.domain) return true;
+    if (host.config.iq_from_strangers || isOurs(from)) return true;
     return then(book.sees(session.account.jid, from), (allowed) => allowed || knows(session, from));
   });
 }

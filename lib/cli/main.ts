@@ -12,7 +12,6 @@ import { Server } from "../server.ts";
 import { VERSION } from "../version.ts";
 import type { CommandLine } from "./args.ts";
 import { helpText, readArgs, UsageError } from "./args.ts";
-import { check } from "./check.ts";
 import { ConfigError } from "./config_error.ts";
 import { print } from "./print.ts";
 import { readPassword } from "./password.ts";
@@ -38,7 +37,10 @@ export async function main(args: readonly string[], builtin: Builtin): Promise<n
     }
     const registry = new Registry(builtin);
     const readConfig = () => configOf(line, registry);
-    if (line.command === "check") return await check(line, registry, readConfig);
+    if (line.command === "check") {
+      const { check } = await import("./check.ts");
+      return await check(line, registry, readConfig);
+    }
     if (line.command === "run") return await run(await readConfig(), registry, readConfig, line);
     return await command(line, registry, readConfig);
   } catch (e) {
@@ -72,7 +74,11 @@ async function command(
   registry: Registry,
   readConfig: () => Promise<Config>,
 ): Promise<number> {
-  const config = await readConfig();
+  const config = await readConfig().catch((e) => {
+    // The running server would say the same.
+    if (line.command !== "reload" || !(e instanceof ConfigError)) throw e;
+    throw new CommandError(`nothing was changed:\n${e.message}`);
+  });
   const args: Args = {
     jid: line.operands[0],
     host: line.host,

@@ -26,7 +26,7 @@ export const sessionSend = filter<Stanza, [session: Session]>(
 export const deliver = ask<[stanza: Stanza], true>(
   "stanza.deliver",
   "delivers a stanza in place of the router, to any address, and answers true",
-  { djabberd: ["deliver"] },
+  { djabberd: ["deliver", "switch_incoming_client"] },
 );
 
 export const deliverRemote = ask<[stanza: Stanza], true>(
@@ -39,7 +39,7 @@ export const deliverRemote = ask<[stanza: Stanza], true>(
 export const stanzaToHost = ask<[stanza: Stanza], true>(
   "stanza.to-host",
   "handles a message or presence to the host itself, or an IQ that no handler is registered for",
-  { djabberd: ["switch_incoming_client", "c2s-iq"] },
+  { djabberd: ["switch_incoming_client", "c2s-iq", "s2s-iq"] },
 );
 
 /** Messages for which no session is there. */

@@ -73,9 +73,10 @@ export class Admission {
 
 const MAX_ORIGINS = 10_000;
 
-/** An IPv6 customer has at least a /64; an IPv4 address stands for itself. */
+/** An IPv6 customer has at least a /64; an IPv4 address stands for itself, mapped to IPv6 or not. */
 function network(address: string): string {
   if (!address.includes(":")) return address;
+  if (address.startsWith("::ffff:") && address.includes(".")) return address.slice(7);
   const [left = "", right] = address.split("::");
   const head = left.split(":");
   const tail = right === undefined || right === "" ? [] : right.split(":");

@@ -4,8 +4,6 @@
  */
 
 import { createStore } from "./create.ts";
-import { openPostgres } from "./postgres.ts";
-import { openSqlite } from "./sqlite.ts";
 import { type Store, StoreError, type StoreOptions } from "./store.ts";
 
 export * from "./columns.ts";
@@ -17,7 +15,14 @@ export * from "./store.ts";
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { url } = options;
-  if (url.startsWith("sqlite:")) return createStore(await openSqlite(url.slice(7), options));
-  if (/^postgres(ql)?:\/\//.test(url)) return createStore(await openPostgres(options));
+  // Only the driver that is used is loaded: the other one would cost megabytes of memory.
+  if (url.startsWith("sqlite:")) {
+    const { openSqlite } = await import("./sqlite.ts");
+    return createStore(await openSqlite(url.slice(7), options));
+  }
+  if (/^postgres(ql)?:\/\//.test(url)) {
+    const { openPostgres } = await import("./postgres.ts");
+    return createStore(await openPostgres(options));
+  }
   throw new StoreError("failed", 'a database URL starts with "sqlite:" or "postgres://"');
 }

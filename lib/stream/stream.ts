@@ -72,6 +72,12 @@ export class XmppStream implements TransportOwner {
   #busy = false;
   #paused = false;
   #peerClosed = false;
+  /** Our side of the connection is ended: what still comes is not even looked at. */
+  #ending = false;
+  /** A TLS handshake is going on: neither side can say anything. */
+  #securing = false;
+  /** More waits to be sent than may; told at the end of this turn. */
+  #overflowed = false;
   /** Negotiation first, the closing handshake at the end. */
   #deadline: Deadline | undefined = undefined;
 
@@ -107,9 +113,10 @@ export class XmppStream implements TransportOwner {
 
   /** Queues text; it leaves at the end of this turn of the event loop. */
   send(text: string): void {
-    if (this.#phase === Phase.Closed || this.#phase === Phase.Closing) return;
+    if (this.#phase >= Phase.Closing || this.#overflowed) return;
     this.#queue(text);
-    if (this.#out.length > this.settings.outputBytes) this.#tooSlow();
+    // Not ended here: whoever sends may be in the midst of an account's sessions.
+    this.#overflowed = this.#out.length > this.settings.outputBytes;
   }
 
   #queue(text: string): void {
@@ -123,6 +130,7 @@ export class XmppStream implements TransportOwner {
   flush(): void {
     this.#dirty = false;
     if (this.#out === "" || this.#phase === Phase.Closed) return;
+    if (this.#overflowed && this.#phase !== Phase.Closing) return this.#tooSlow();
     const out = this.#out;
     this.#out = "";
     this.transport.write(out);
@@ -172,6 +180,7 @@ export class XmppStream implements TransportOwner {
   startTls(context: Parameters<Transport["startTls"]>[0]): void {
     this.flush();
     this.restart(true);
+    this.#securing = true;
     this.transport.startTls(context);
   }
 
@@ -184,6 +193,7 @@ export class XmppStream implements TransportOwner {
       remote: this.transport.remote,
       error: error.toString(),
     });
+    if (this.#securing) return this.#destroy(error.toString());
     if (this.#phase === Phase.Fresh) this.sendHeader({ version: "1.0", id: "" }, NS.client);
     this.#queue(error.toXml());
     this.close(error.toString());
@@ -192,9 +202,11 @@ export class XmppStream implements TransportOwner {
   /** Ends the stream in good order (RFC 6120 §4.4). */
   close(reason?: string): void {
     if (this.closed) return;
+    if (this.#securing) return this.#destroy(reason);
     if (this.#phase === Phase.Fresh) this.sendHeader({ version: "1.0" }, NS.client);
     this.#queue("</stream:stream>");
     this.flush();
+    if (this.closed) return; // that was too much for a slow reader
     this.#phase = Phase.Closing;
     this.reader.onClosed(this, reason);
     if (this.#peerClosed) return this.#end();
@@ -205,9 +217,12 @@ export class XmppStream implements TransportOwner {
       () => this.#destroy(reason),
     );
     if (this.#paused) this.#unpause();
+    this.#discard();
   }
 
   #end(): void {
+    if (this.#ending) return;
+    this.#ending = true;
     this.transport.end();
     this.#deadline?.cancel();
     this.#deadline = this.settings.deadlines.after(
@@ -256,13 +271,22 @@ export class XmppStream implements TransportOwner {
   }
 
   #onDataWhileClosing(chunk: Uint8Array): void {
+    if (this.#ending) return;
+    this.#parser.push(chunk);
+    // No end tag can be told from what is no XML. The connection is not cut, though: input that is
+    // not read would make it a reset, and the other side might never see our error.
+    if (!this.#discard()) this.#end();
+  }
+
+  /** Looks for nothing but the end tag in what has come; false if it will never be found. */
+  #discard(): boolean {
     try {
-      this.#parser.push(chunk);
       for (let e = this.#parser.next(); e !== undefined; e = this.#parser.next()) {
-        if (e === STREAM_END) return this.#peerHasClosed();
+        if (e === STREAM_END) this.#end();
       }
+      return true;
     } catch {
-      this.#destroy(undefined); // whatever it is, it is no closing tag
+      return false;
     }
   }
 
@@ -325,8 +349,7 @@ export class XmppStream implements TransportOwner {
 
   #peerHasClosed(): void {
     this.#peerClosed = true;
-    if (this.#phase === Phase.Closing) this.#end();
-    else this.close();
+    this.close();
   }
 
   onEnd(): void {
@@ -340,6 +363,7 @@ export class XmppStream implements TransportOwner {
   }
 
   onSecure(): void {
+    this.#securing = false;
     this.reader.onSecure?.(this);
   }
 }

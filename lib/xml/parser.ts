@@ -52,13 +52,17 @@ export type XmlEvent<E extends Element = Element> = StreamHeader | E | typeof ST
 // Phases
 const START = 0; // nothing has come
 const AGAIN = 1; // nothing but white space since a reset: it ended the document before
-const MARKED = 2; // only a byte order mark has come
-const PROLOG = 3; // behind the declaration, or where there can be none any more
-const CONTENT = 4; // inside the root
-const EMPTY = 5; // the root was an empty-element tag; its end is still to be told
-const CLOSED = 6;
+const PROLOG = 2; // behind the declaration, or where there can be none any more
+const CONTENT = 3; // inside the root
+const EMPTY = 4; // the root was an empty-element tag; its end is still to be told
+const CLOSED = 5;
 
 const encoder = new TextEncoder();
+
+/** Another encoding, or UTF-8 done wrong: RFC 6120 §4.9.3.22 has one name for both. */
+function notUtf8(): never {
+  throw new XmlError("unsupported-encoding", "not UTF-8");
+}
 
 export class StreamParser<E extends Element = Element> {
   /** May be changed at any time; holds for what is read from then on. */
@@ -153,7 +157,7 @@ export class StreamParser<E extends Element = Element> {
     this.#rest = rest;
     this.#bad = bad;
     // A byte order mark of UTF-16 or UTF-32 is no UTF-8 (XML 1.0 appendix F).
-    if (bad && text === "" && this.#phase < MARKED && this.#reader === undefined) {
+    if (bad && text === "" && this.#phase <= AGAIN && this.#reader === undefined) {
       if (bytes[0]! >= 0xfe) {
         this.#error = new XmlError("unsupported-encoding", "not UTF-8");
         return;
@@ -210,15 +214,14 @@ export class StreamParser<E extends Element = Element> {
     return stanza;
   }
 
-  /** Byte order mark and declaration. False if more input is needed. */
+  /**
+   * The declaration. False if more input is needed. A U+FEFF before it is a character like others,
+   * never a byte order mark (RFC 6120 §11.6).
+   */
   #start(r: Reader): boolean {
     const s = r.text;
     let p = r.at;
     if (this.#phase === AGAIN) p = skipSpace(s, p);
-    if (this.#phase !== MARKED && s.charCodeAt(p) === 0xfeff) {
-      this.#phase = MARKED;
-      p++;
-    }
     r.at = p;
     if (p === s.length) {
       this.#finished();
@@ -226,7 +229,7 @@ export class StreamParser<E extends Element = Element> {
     }
     // A zero byte next to the first "<", or before it: UTF-16 or UTF-32 without a byte order mark.
     if (s.charCodeAt(p) === 0 || (s.charCodeAt(p) === 60 && s.charCodeAt(p + 1) === 0)) {
-      throw new XmlError("unsupported-encoding", "not UTF-8");
+      notUtf8();
     }
     const declaration = readDeclaration(r, this.limits.stanzaBytes);
     if (declaration === false) {
@@ -278,14 +281,14 @@ export class StreamParser<E extends Element = Element> {
 
   /** Nothing but white space was left. */
   #finished(): undefined {
-    if (this.#bad) malformed("not UTF-8");
+    if (this.#bad) notUtf8();
     this.#reader = undefined;
     return undefined;
   }
 
   /** Keeps the item that begins at the reader's place until the rest of it comes. */
   #incomplete(r: Reader): undefined {
-    if (this.#bad) malformed("not UTF-8");
+    if (this.#bad) notUtf8();
     if (this.#whole) malformed("malformed stanza");
     const bytes = encoder.encode(r.text.slice(r.at));
     const rest = this.#rest;

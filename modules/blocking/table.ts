@@ -1,7 +1,22 @@
 /** The table of blocked addresses: the built-in answers to the hooks `blocklist.*`. */
 
 import type { Jid } from "../../lib/jid.ts";
-import type { Store } from "../../lib/store/mod.ts";
+import type { Migrations } from "../../lib/module.ts";
+import { type Store, textType } from "../../lib/store/mod.ts";
+
+export const migrations: Migrations = {
+  "1": {
+    async up(db, dialect) {
+      const text = textType(dialect);
+      await db.schema.createTable("blocked")
+        .addColumn("host", text, (c) => c.notNull())
+        .addColumn("node", text, (c) => c.notNull())
+        .addColumn("jid", text, (c) => c.notNull())
+        .addPrimaryKeyConstraint("blocked_pk", ["host", "node", "jid"])
+        .execute();
+    },
+  },
+};
 
 type Key = { host: string; node: string };
 

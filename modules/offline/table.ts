@@ -1,11 +1,28 @@
 /** The table of kept messages: the built-in answers to the hooks `offline.*`. */
 
 import { type RawBuilder, sql } from "kysely";
-import type { ModuleHost } from "../../lib/module.ts";
+import type { Migrations, ModuleHost } from "../../lib/module.ts";
 import type { OfflineMessage } from "../../lib/hooks/storage.ts";
 import type { Jid } from "../../lib/jid.ts";
 import { Recent } from "../../lib/recent.ts";
-import type { Dialect, Store } from "../../lib/store/mod.ts";
+import { type Dialect, idColumn, integerType, type Store, textType } from "../../lib/store/mod.ts";
+
+export const migrations: Migrations = {
+  "1": {
+    async up(db, dialect) {
+      const text = textType(dialect);
+      await idColumn(db.schema.createTable("offline_messages"), dialect)
+        .addColumn("host", text, (c) => c.notNull())
+        .addColumn("node", text, (c) => c.notNull())
+        .addColumn("stamp", integerType, (c) => c.notNull())
+        .addColumn("sender", "text", (c) => c.notNull())
+        .addColumn("xml", "text", (c) => c.notNull())
+        .execute();
+      await db.schema.createIndex("offline_messages_account").on("offline_messages")
+        .columns(["host", "node", "id"]).execute();
+    },
+  },
+};
 
 export interface OfflineLimits {
   readonly quota: number;
@@ -29,12 +46,15 @@ const USAGE_MS = 60_000;
 /** Rows looked at by one step of a sweep: it must not keep other queries waiting. */
 const SWEEP_ROWS = 5000;
 
+/** What of a module's host the table needs. */
+type Host = Pick<ModuleHost<OfflineLimits>, "domain" | "config" | "store">;
+
 export class OfflineTable {
-  readonly #host: ModuleHost<OfflineLimits>;
+  readonly #host: Host;
   readonly #sql: ReturnType<typeof statements>;
   readonly #usages = new Recent<Usage>(USAGES, USAGE_MS);
 
-  constructor(host: ModuleHost<OfflineLimits>) {
+  constructor(host: Host) {
     this.#host = host;
     this.#sql = statements(host.store);
   }
@@ -118,7 +138,7 @@ export class OfflineTable {
 function idsIn(dialect: Dialect, json: RawBuilder<string>): RawBuilder<boolean> {
   return dialect === "sqlite"
     ? sql<boolean>`id in (select value from json_each(${json}))`
-    : sql<boolean>`id in (select value::bigint from json_array_elements_text(${json}::json))`;
+    : sql<boolean>`id in (select value::bigint from json_array_elements_text(${json}::text::json))`;
 }
 
 function statements(store: Store) {

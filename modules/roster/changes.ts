@@ -52,13 +52,14 @@ export class Changes {
 
   /** The roster for a client, which is interested from then on and misses no push. */
   open(account: Jid, session: Session | undefined): Later<Roster> {
-    const opened = (roster: Roster | undefined) => {
-      if (session !== undefined) interest.set(session, true);
-      return roster!;
-    };
-    const roster = this.#host.ask(rosterGet, account);
-    if (!(roster instanceof Promise)) return opened(roster);
-    return this.#serial.run(account.bare, () => roster.then(opened));
+    return this.#serial.run(
+      account.bare,
+      () =>
+        then(this.#host.ask(rosterGet, account), (roster) => {
+          if (session !== undefined) interest.set(session, true);
+          return roster!;
+        }),
+    );
   }
 
   /** See `rosterChange`. */

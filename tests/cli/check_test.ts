@@ -84,7 +84,7 @@ Deno.test("bad files: file, line, key, what was expected, the nearest valid name
       "3: listen.c2s[0].port: expected a whole number from 0 to 65535, got 70000",
     ]);
     assert.deepEqual(await problems(confab, "[limits]\ndepth = 20\n"), [
-      `${confab.config}: hosts: there is no host; add one such as [hosts."example.org"]`,
+      ' hosts: there is no host; add one such as [hosts."example.org"]',
     ]);
     const [syntax, ...more] = await problems(confab, "[hosts.localhost]\ndata = \n");
     assert.match(syntax!, /^2:\d+: not TOML: /);
@@ -152,15 +152,13 @@ Deno.test("certificates: good, of another name, soon over, with a foreign key", 
     };
     const certificate = async () => {
       const { code, findings } = await check(confab);
-      const finding = findings.find((f) => f.about === "certificate")!;
+      const finding = findings.find((f) => f.about === "certificate");
+      assert.ok(finding, JSON.stringify(findings));
       assert.equal(code, finding.level === "error" ? 1 : 0);
       return `${finding.level}: ${finding.text}`;
     };
     await confab.write(
-      `${toml("", [])}[hosts.localhost]\ncertificate = "c.pem"\nkey = "c.key"\n`.replace(
-        "\n[hosts",
-        "[hosts",
-      ),
+      `${toml("", [])}[hosts.localhost]\ncertificate = "c.pem"\nkey = "c.key"\n`,
     );
     await put(["localhost"], 90);
     assert.match(await certificate(), /^ok: localhost: .*c\.pem is good for (89|90) days$/);

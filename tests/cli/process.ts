@@ -15,6 +15,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ask } from "../../lib/control/socket.ts";
 import type { TestClient } from "../helpers/client.ts";
 import type { TestServer } from "../helpers/server.ts";
 
@@ -78,7 +79,7 @@ function spawn(
   stdin: "null" | "piped",
 ): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", "--no-lock", MAIN, ...args],
+    args: ["run", "-A", "--quiet", MAIN, ...args],
     cwd,
     env: { NO_COLOR: "1" },
     stdin,
@@ -209,11 +210,15 @@ export class Confab implements AsyncDisposable {
     return err.trimEnd();
   }
 
+  /** Makes an account over the control socket, without a command of its own; twice does no harm. */
   async addUser(jid: string, password: string): Promise<void> {
     if (this.#accounts.has(jid)) return;
     this.#accounts.add(jid);
-    const done = await this.run(["user", "add", jid, "--password", password]);
-    if (done.code !== 0 && !done.err.includes("already an account")) throw new Error(done.err);
+    const answer = await ask(this.data, "user add", { jid, password });
+    if (answer === undefined) throw new Error("no server is running");
+    if ("error" in answer && !answer.error.includes("already an account")) {
+      throw new Error(answer.error);
+    }
   }
 
   /** Waits until something is so; fails if the process ends before. */

@@ -30,13 +30,12 @@
  * or bytes as they are), `header`, `features`, `streamError` and `closed`.
  */
 
-import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { connect as connectTcp } from "node:net";
-import type { TLSSocket } from "node:tls";
-import { connect as connectTls } from "node:tls";
 import type { Captures } from "./xml.ts";
-import { escape, mismatch, parse, streamParser, STREAMS_NS, Tag } from "./xml.ts";
+import { escape, mismatch, parse, STREAMS_NS, Tag } from "./xml.ts";
+import type { Event } from "./wire.ts";
+import { connected, Wire } from "./wire.ts";
 import { authenticate } from "./sasl.ts";
 import type { TestServer } from "./server.ts";
 
@@ -49,17 +48,9 @@ export const NS = {
   bind: "urn:ietf:params:xml:ns:xmpp-bind",
 } as const;
 
-/** How long a test waits for what it expects. */
-const PATIENCE_MS = 5_000;
-
-type Event =
-  | { readonly kind: "header" | "element"; readonly tag: Tag }
-  /** `</stream:stream>`, and the end of the connection. */
-  | { readonly kind: "close" | "end" };
-
 export interface ConnectOptions {
-  /** `direct` connects to the TLS port. */
-  tls?: "none" | "direct";
+  /** `direct` connects to the TLS port; `silent` too, but then begins no TLS. */
+  tls?: "none" | "direct" | "silent";
   /** The name in the stream's `to` and in SNI. */
   domain?: string;
   alpn?: string[];
@@ -80,7 +71,7 @@ export async function connect(
   options: ConnectOptions = {},
 ): Promise<TestClient> {
   const { tls = "none", domain = "localhost", alpn } = options;
-  const port = tls === "direct" ? server.tlsPort : server.port;
+  const port = tls === "none" ? server.port : server.tlsPort;
   const socket = await connected(connectTcp({ host: "127.0.0.1", port }), "connect");
   const client = new TestClient(server, domain, socket);
   server.clients.add(client);
@@ -119,27 +110,16 @@ export async function online(
   return client;
 }
 
-export class TestClient {
+export class TestClient extends Wire {
   /** The bound full JID; "" before. */
   jid = "";
   /** The last element that was received. */
   last: Tag = new Tag("none", "", {});
-  /** What was sent (`C:`) and received (`S:`), for messages and for tests of bytes. */
-  readonly transcript: string[] = [];
-  #socket: Socket;
-  #feed: (text: string) => void = () => {};
-  #decoder = new TextDecoder("utf-8", { fatal: true });
-  readonly #events: Event[] = [];
-  #wake: (() => void) | undefined;
-  #failure: Error | undefined;
-  #ended = false;
   #pings = 0;
   readonly #pongs = new Map<string, () => void>();
 
   constructor(readonly server: TestServer, readonly domain: string, socket: Socket) {
-    this.#socket = socket;
-    this.#listen();
-    this.newStream();
+    super(socket);
   }
 
   // ---- sending ----
@@ -147,23 +127,6 @@ export class TestClient {
   /** Sends elements, given as XML. */
   send(xml: string): void {
     this.write(xml);
-  }
-
-  /** Sends text or bytes exactly as they are. */
-  write(data: string | Uint8Array): void {
-    const text = typeof data === "string" ? data : Buffer.from(data).toString("latin1");
-    this.transcript.push(`C: ${shortened(text)}`);
-    this.#socket.write(data);
-  }
-
-  /** Expects a new stream: what comes next is parsed from its header on. */
-  newStream(): void {
-    this.#feed = streamParser({
-      header: (tag) => this.#push({ kind: "header", tag }),
-      element: (tag) => this.#isPong(tag) || this.#push({ kind: "element", tag }),
-      close: () => this.#push({ kind: "close" }),
-      error: (e) => this.#failed(new Error(`not XML: ${e.message}`)),
-    });
   }
 
   /**
@@ -199,21 +162,7 @@ export class TestClient {
 
   /** The TLS handshake, now. */
   async startTls(alpn?: string[]): Promise<void> {
-    this.#socket.removeAllListeners();
-    const tls = connectTls({
-      socket: this.#socket,
-      servername: this.domain,
-      rejectUnauthorized: false,
-      ALPNProtocols: alpn,
-    });
-    this.transcript.push("   (TLS)");
-    this.#socket = await connected(tls, "secureConnect");
-    this.#listen();
-  }
-
-  /** The TLS socket, for what only it knows (ALPN, certificate). */
-  get tls(): TLSSocket {
-    return this.#socket as TLSSocket;
+    await this.handshake(this.domain, alpn);
   }
 
   /** Binds a resource, or has one generated. */
@@ -234,7 +183,7 @@ export class TestClient {
     const captures: Captures = {};
     const why = mismatch(parse(pattern), element, captures);
     if (why !== undefined) {
-      throw this.#report(`${why}\n  expected ${pattern}\n  got      ${element}`);
+      throw this.report(`${why}\n  expected ${pattern}\n  got      ${element}`);
     }
     return captures;
   }
@@ -247,7 +196,7 @@ export class TestClient {
       const element = await this.next(left.join("\n           "));
       const at = left.findIndex((p) => mismatch(parse(p), element, captures) === undefined);
       if (at < 0) {
-        throw this.#report(`unexpected ${element}\n  expected ${left.join("\n           ")}`);
+        throw this.report(`unexpected ${element}\n  expected ${left.join("\n           ")}`);
       }
       left.splice(at, 1);
     }
@@ -268,26 +217,26 @@ export class TestClient {
     if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
     for (const client of this.server.clients) if (client !== this) await client.sync();
     await this.sync();
-    const event = this.#events[0];
+    const event = this.events[0];
     if (event !== undefined) {
-      throw this.#report(`expected nothing, got ${"tag" in event ? event.tag : event.kind}`);
+      throw this.report(`expected nothing, got ${"tag" in event ? event.tag : event.kind}`);
     }
   }
 
   /** Waits until the server has handled all that this client has sent (a ping's round trip). */
   async sync(): Promise<void> {
-    if (this.#ended || this.jid === "") return;
+    if (this.ended || this.jid === "") return;
     const id = `sync-${++this.#pings}`;
     const pong = new Promise<void>((resolve) => this.#pongs.set(id, resolve));
-    this.#socket.write(
+    this.write(
       `<iq type='get' id='${id}' to='${this.domain}'><ping xmlns='urn:xmpp:ping'/></iq>`,
     );
-    await this.#patiently(pong, "the answer to a ping");
+    await this.patiently(pong, "the answer to a ping");
   }
 
   /** Forgets what has come so far. */
   skip(): void {
-    this.#events.length = 0;
+    this.events.length = 0;
   }
 
   /** Sends an IQ and takes its answer, in whatever order other things come. */
@@ -295,23 +244,23 @@ export class TestClient {
     const id = parse(iq).attrs.id;
     this.send(iq);
     for (let i = 0;; i++) {
-      while (i >= this.#events.length) await this.#more(pattern);
-      const event = this.#events[i]!;
-      if (event.kind === "end") throw this.#report("the connection ended");
+      while (i >= this.events.length) await this.more(pattern);
+      const event = this.events[i]!;
+      if (event.kind === "end") throw this.report("the connection ended");
       if (event.kind !== "element" || event.tag.name !== "iq" || event.tag.attrs.id !== id) {
         continue;
       }
-      this.#events.splice(i, 1);
-      this.#events.unshift(event);
+      this.events.splice(i, 1);
+      this.events.unshift(event);
       return await this.receives(pattern);
     }
   }
 
   /** The next stream header. */
   async header(): Promise<Tag> {
-    const event = await this.#take("a stream header");
+    const event = await this.take("a stream header");
     if (event.kind !== "header") {
-      throw this.#report(`expected a stream header, got ${shown(event)}`);
+      throw this.report(`expected a stream header, got ${shown(event)}`);
     }
     return this.last = event.tag;
   }
@@ -324,8 +273,8 @@ export class TestClient {
 
   /** The next element. `what` is expected, for the message. */
   async next(what = "an element"): Promise<Tag> {
-    const event = await this.#take(what);
-    if (event.kind !== "element") throw this.#report(`expected ${what}, got ${shown(event)}`);
+    const event = await this.take(what);
+    if (event.kind !== "element") throw this.report(`expected ${what}, got ${shown(event)}`);
     return this.last = event.tag;
   }
 
@@ -339,16 +288,16 @@ export class TestClient {
   /** As {@link streamError}, but our own end tag never comes: the server must lose its patience. */
   async streamErrorUnanswered(condition: string): Promise<Tag> {
     const error = await this.#errorAndEnd(condition);
-    while ((await this.#take("the end of the connection")).kind !== "end");
+    await this.ends();
     return error;
   }
 
   async #errorAndEnd(condition: string): Promise<Tag> {
     for (;;) {
-      const event = await this.#take(`stream error ${condition}`);
+      const event = await this.take(`stream error ${condition}`);
       if (event.kind === "header") continue;
       if (event.kind !== "element") {
-        throw this.#report(`expected stream error ${condition}, got ${shown(event)}`);
+        throw this.report(`expected stream error ${condition}, got ${shown(event)}`);
       }
       this.last = event.tag;
       if (event.tag.ns === STREAMS_NS && event.tag.name === "error") break;
@@ -356,87 +305,44 @@ export class TestClient {
     const error = this.last;
     const found = error.elements().filter((e) => e.ns === NS.streamErrors && e.name !== "text");
     if (found.length !== 1 || found[0]!.name !== condition) {
-      throw this.#report(`expected stream error ${condition}, got ${error}`);
+      throw this.report(`expected stream error ${condition}, got ${error}`);
     }
-    const close = await this.#take("</stream:stream>");
+    const close = await this.take("</stream:stream>");
     if (close.kind !== "close") {
-      throw this.#report(`expected </stream:stream>, got ${shown(close)}`);
+      throw this.report(`expected </stream:stream>, got ${shown(close)}`);
     }
     return error;
   }
 
   /** The server closes its stream; answer with `close` or await `closed`. */
   async streamEnd(): Promise<void> {
-    const event = await this.#take("</stream:stream>");
+    const event = await this.take("</stream:stream>");
     if (event.kind !== "close") {
-      throw this.#report(`expected </stream:stream>, got ${shown(event)}`);
+      throw this.report(`expected </stream:stream>, got ${shown(event)}`);
     }
   }
 
   /** The connection ends; what comes before is skipped. Our own end tag is sent if it is not yet. */
   async closed(): Promise<void> {
-    if (!this.#ended) this.#socket.write("</stream:stream>");
-    while ((await this.#take("the end of the connection")).kind !== "end");
+    if (!this.ended) this.write("</stream:stream>");
+    await this.ends();
+  }
+
+  /** The connection ends although we do nothing about it; what comes before is skipped. */
+  async ends(): Promise<void> {
+    while ((await this.take("the end of the connection")).kind !== "end");
   }
 
   /** Ends the stream in good order and waits for the connection's end. */
   async close(): Promise<void> {
-    if (this.#ended) return;
+    if (this.ended) return;
     this.write("</stream:stream>");
-    while ((await this.#take("the end of the connection")).kind !== "end");
-  }
-
-  /** Bytes that the server has not taken yet, beyond what the system's buffers hold. */
-  get unsent(): number {
-    return this.#socket.writableLength;
-  }
-
-  /** Stops reading from the connection (one without TLS). */
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  /** Cuts the connection without a word. */
-  cut(): void {
-    this.#ended = true;
-    this.server.clients.delete(this);
-    this.#socket.destroy();
+    await this.ends();
   }
 
   // ---- inside ----
 
-  #listen(): void {
-    const socket = this.#socket;
-    socket.on("data", (chunk: Uint8Array) => {
-      try {
-        const text = this.#decoder.decode(chunk, { stream: true });
-        this.transcript.push(`S: ${shortened(text)}`);
-        this.#feed(text);
-      } catch (e) {
-        this.#failed(e as Error);
-      }
-    });
-    socket.on("error", () => {}); // "close" follows
-    socket.on("end", () => socket.end());
-    socket.on("close", () => {
-      this.#ended = true;
-      this.server.clients.delete(this);
-      for (const pong of this.#pongs.values()) pong();
-      this.#push({ kind: "end" });
-    });
-  }
-
-  #push(event: Event): void {
-    this.#events.push(event);
-    this.#wake?.();
-  }
-
-  #failed(error: Error): void {
-    this.#failure ??= error;
-    this.#wake?.();
-  }
-
-  #isPong(tag: Tag): boolean {
+  protected override isOurs(tag: Tag): boolean {
     const pong = tag.name === "iq" ? this.#pongs.get(tag.attrs.id ?? "") : undefined;
     if (pong === undefined) return false;
     this.#pongs.delete(tag.attrs.id!);
@@ -444,59 +350,16 @@ export class TestClient {
     return true;
   }
 
-  async #take(what: string): Promise<Event> {
-    while (this.#events.length === 0) await this.#more(what);
-    return this.#events.shift()!;
+  protected override onEnded(): void {
+    this.server.clients.delete(this);
+    for (const pong of this.#pongs.values()) pong();
   }
 
-  /** Waits for one more event. */
-  async #more(what: string): Promise<void> {
-    this.#throwFailure();
-    await this.#patiently(new Promise<void>((resolve) => this.#wake = resolve), what);
-    this.#throwFailure();
-  }
-
-  #throwFailure(): void {
-    if (this.#failure !== undefined) throw this.#report(this.#failure.message);
-  }
-
-  async #patiently(wait: Promise<void>, what: string): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () => reject(this.#report(`nothing came in ${PATIENCE_MS} ms; expected ${what}`)),
-        PATIENCE_MS,
-      );
-    });
-    try {
-      await Promise.race([wait, timeout]);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  #report(message: string): Error {
-    const recent = this.transcript.slice(-12).map((line) => `    ${line}`).join("\n");
-    return new Error(`${this.jid || "client"}: ${message}\n  transcript:\n${recent}`);
+  protected override report(message: string): Error {
+    return super.report(`${this.jid || "client"}: ${message}`);
   }
 }
 
 function shown(event: Event): string {
   return "tag" in event ? `${event.tag}` : event.kind === "close" ? "</stream:stream>" : "the end";
-}
-
-function shortened(text: string): string {
-  return text.length > 400 ? `${text.slice(0, 400)}… (${text.length} characters)` : text;
-}
-
-function connected<S extends Socket>(socket: S, event: "connect" | "secureConnect"): Promise<S> {
-  return new Promise((resolve, reject) => {
-    socket.once("error", reject);
-    socket.once("close", () => reject(new Error(`closed before ${event}`)));
-    socket.once(event, () => {
-      socket.removeAllListeners("error");
-      socket.removeAllListeners("close");
-      resolve(socket);
-    });
-  });
 }

@@ -16,8 +16,10 @@ import {
   setAccountEnabled,
   setPassword,
 } from "../../lib/hooks/accounts.ts";
+import { vcardGet, vcardSet } from "../../lib/hooks/storage.ts";
 import { StanzaError } from "../../lib/errors.ts";
-import { parseJid } from "../../lib/jid.ts";
+import { type Jid, parseJid } from "../../lib/jid.ts";
+import type { ScramHash } from "../../lib/sasl/credentials.ts";
 
 const alice = parseJid("alice@localhost")!;
 const nobody = parseJid("nobody@localhost")!;
@@ -25,6 +27,10 @@ const PASSWORD = "password of alice";
 
 function hooks(server: TestServer) {
   return server.host().hooks;
+}
+
+function keysOf(server: TestServer, account: Jid, hash: ScramHash) {
+  return hooks(server).ask(scramKeys, account, hash);
 }
 
 Deno.test("an account is made, found, and has keys for every hash", async () => {
@@ -35,11 +41,11 @@ Deno.test("an account is made, found, and has keys for every hash", async () => 
     assert.equal(await h.ask(createAccount, alice, "another one"), "conflict");
     assert.equal(h.ask(accountExists, alice), true); // remembered: no promise
     for (const hash of ["SHA-1", "SHA-256", "SHA-512"] as const) {
-      const keys = await h.ask(scramKeys, alice, hash);
+      const keys = await keysOf(server, alice, hash);
       assert(keys !== undefined && keys !== "unknown");
       assert.equal(keys.iterations, 10_000);
     }
-    assert.equal(await h.ask(scramKeys, nobody, "SHA-1"), undefined);
+    assert.equal(await keysOf(server, nobody, "SHA-1"), undefined);
     assert.equal(await h.ask(checkPassword, alice, PASSWORD), true);
     assert.equal(await h.ask(checkPassword, alice, "another one"), false);
     assert.equal(await h.ask(checkPassword, nobody, PASSWORD), undefined);
@@ -93,7 +99,7 @@ Deno.test("only the hashes that are kept are offered and stored", async () => {
     assert(offered.includes("SCRAM-SHA-256"));
     assert(!offered.includes("SCRAM-SHA-1<") && !offered.includes("SCRAM-SHA-512"));
     await hooks(server).ask(createAccount, alice, PASSWORD);
-    assert.equal(await hooks(server).ask(scramKeys, alice, "SHA-1"), "unknown");
+    assert.equal(await keysOf(server, alice, "SHA-1"), "unknown");
     const logged = await login(server, "bob", { mechanism: "PLAIN" });
     assert.equal(logged.jid.split("/")[0], "bob@localhost");
   });
@@ -107,11 +113,11 @@ Deno.test("keys of old settings are renewed at the next login that shows the pas
     const row = await db.selectFrom("accounts").select("scram").executeTakeFirstOrThrow();
     const one = row.scram.split("\n").find((line: string) => line.includes("SHA-256"));
     await db.updateTable("accounts").set({ scram: one }).execute();
-    assert.equal(await h.ask(scramKeys, alice, "SHA-1"), "unknown");
+    assert.equal(await keysOf(server, alice, "SHA-1"), "unknown");
     assert.equal(await h.ask(checkPassword, alice, "wrong one"), false);
-    assert.equal(await h.ask(scramKeys, alice, "SHA-1"), "unknown");
+    assert.equal(await keysOf(server, alice, "SHA-1"), "unknown");
     assert.equal(await h.ask(checkPassword, alice, PASSWORD), true);
-    const keys = await h.ask(scramKeys, alice, "SHA-1");
+    const keys = await keysOf(server, alice, "SHA-1");
     assert(keys !== undefined && keys !== "unknown");
     assert.equal(keys.iterations, 20_000);
   });
@@ -121,7 +127,7 @@ Deno.test("a login reads its account once", async () => {
   await withServer({}, {}, async (server) => {
     const h = hooks(server);
     await h.ask(createAccount, alice, PASSWORD);
-    await h.ask(scramKeys, alice, "SHA-256");
+    await keysOf(server, alice, "SHA-256");
     assert.equal(h.ask(mayLogin, alice), true); // from what was just read: no promise
     assert.equal(await h.ask(mayLogin, alice), true); // read again
     assert.equal(await h.ask(mayLogin, nobody), true); // somebody else's account
@@ -161,7 +167,9 @@ Deno.test("who has logged in but not bound yet cannot outlive the account", asyn
     await hooks(server).ask(deleteAccount, alice);
     client.send(`<iq type='set' id='b'><bind xmlns='${NS.bind}'/></iq>`);
     await client.streamError("not-authorized");
-    assert.equal(server.host().online.size, 0);
+    const { online } = server.host();
+    for (let i = 0; i < 100 && online.size > 0; i++) await new Promise((r) => setTimeout(r, 5));
+    assert.equal(online.size, 0);
   });
 });
 
@@ -196,3 +204,38 @@ Deno.test("accounts are listed in order, with the time of the last login", async
     assert.equal(info.lastLogin, first!.lastLogin);
   });
 });
+
+Deno.test("a deletion that a crash has cut short is finished, and the name is not free before", () =>
+  withServer({}, {}, async (server) => {
+    const h = hooks(server);
+    await h.ask(createAccount, alice, PASSWORD);
+    await h.ask(vcardSet, alice, "<vCard xmlns='vcard-temp'/>");
+    const { db } = server.inner.store;
+    await server.inner.unloadModule(server.host(), "auth");
+    await db.updateTable("accounts").set({ deleted: 1 }).execute();
+    await server.inner.loadModule(server.host(), "auth");
+    assert.equal(await h.ask(accountExists, alice), false);
+    assert.equal(await keysOf(server, alice, "SHA-256"), undefined);
+    assert.equal(await h.ask(createAccount, alice, PASSWORD), "conflict");
+    for (let i = 0; i < 100; i++) {
+      if ((await db.selectFrom("accounts").selectAll().execute()).length === 0) break;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    assert.equal(await h.ask(vcardGet, alice), "");
+    assert.equal(await h.ask(createAccount, alice, PASSWORD), "created");
+  }));
+
+Deno.test("a server that stops finishes the deletions under way", async () => {
+  const deleted = await withServerStopping();
+  assert.equal(deleted, true);
+});
+
+async function withServerStopping(): Promise<unknown> {
+  let deletion: unknown;
+  await withServer({}, {}, async (server) => {
+    const client = await login(server, "alice");
+    deletion = hooks(server).ask(deleteAccount, alice);
+    await client.streamError("not-authorized");
+  });
+  return await deletion;
+}

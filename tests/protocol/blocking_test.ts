@@ -6,10 +6,10 @@ import { type TestServer, withServer } from "../helpers/server.ts";
 import { DROP } from "../../lib/hooks/hook.ts";
 import { isBlocked } from "../../lib/hooks/blocking.ts";
 import { rosterGetItem } from "../../lib/hooks/roster.ts";
-import { stanzaFromClient, stanzaToAccount } from "../../lib/hooks/stanzas.ts";
+import { deliverRemote, stanzaFromClient, stanzaToAccount } from "../../lib/hooks/stanzas.ts";
 import { blocklistGet } from "../../lib/hooks/storage.ts";
 import { parseJid } from "../../lib/jid.ts";
-import { message } from "../../lib/stanza.ts";
+import { message, presence } from "../../lib/stanza.ts";
 
 const NS = "urn:xmpp:blocking";
 const STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas";
@@ -206,6 +206,10 @@ Deno.test("who may see presence sees it go and come", () =>
     await command(alice, "block", "bob@localhost", "carol@localhost");
     await bob.receives(`<presence type='unavailable' from='${alice.jid}'/>`);
     await carol.receivesNothing();
+    // Nor does bob hear of what follows.
+    alice.send("<presence><show>away</show></presence>");
+    await alice.receives("<presence><show>away</show></presence>");
+    await bob.receivesNothing();
 
     assert.equal(
       server.host().hooks.ask(
@@ -233,6 +237,29 @@ Deno.test("who may see presence sees it go and come", () =>
       parseJid("bob@localhost")!,
     );
     assert(item !== undefined && item !== "none" && item.subscription === "both"); // polite
+  }));
+
+Deno.test("presence to a blocked address of another server is not delivered", () =>
+  withServer({}, {}, async (server) => {
+    const alice = await online(server, "alice");
+    const { hooks } = server.host();
+    const sent: string[] = [];
+    hooks.add(deliverRemote, "test", (stanza) => {
+      sent.push(`${stanza.type ?? "available"} ${stanza.to!.full}`);
+      return true as const;
+    });
+    await command(alice, "block", "example.org");
+    const from = parseJid(alice.jid)!;
+    for (const domain of ["example.org", "example.net"]) {
+      const to = parseJid(`bob@${domain}`)!;
+      await server.inner.router.route(presence({ from, to }));
+      await server.inner.router.route(presence({ type: "unsubscribed", from: from.toBare(), to }));
+    }
+    assert.deepEqual(sent, [
+      "unsubscribed bob@example.org",
+      "available bob@example.net",
+      "unsubscribed bob@example.net",
+    ]);
   }));
 
 Deno.test("many changes at once are all kept", () =>

@@ -1,10 +1,10 @@
-/** XEP-0160, XEP-0203 and XEP-0013: messages kept for accounts that are offline. */
+/** XEP-0160 and XEP-0203: messages kept for accounts that are offline. */
 
 import assert from "node:assert/strict";
 import { login, online, type TestClient } from "../helpers/client.ts";
-import { type TestServer, withServer } from "../helpers/server.ts";
+import { bobJid, chat, DELAY, kept, messagesFor, settled, withBoth } from "../helpers/offline.ts";
+import { withServer } from "../helpers/server.ts";
 import { StanzaError } from "../../lib/errors.ts";
-import { discoNodeInfo, discoNodeItems } from "../../lib/hooks/disco.ts";
 import { messageOffline, sessionSend, stanzaToAccount } from "../../lib/hooks/stanzas.ts";
 import { offlineList, offlineRemove, offlineStore } from "../../lib/hooks/storage.ts";
 import { parseJid } from "../../lib/jid.ts";
@@ -12,40 +12,6 @@ import { message } from "../../lib/stanza.ts";
 import { xml } from "../../lib/xml/element.ts";
 
 const STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas";
-const OFFLINE = "http://jabber.org/protocol/offline";
-const INFO = "http://jabber.org/protocol/disco#info";
-const ITEMS = "http://jabber.org/protocol/disco#items";
-const DELAY = "<delay xmlns='urn:xmpp:delay' from='localhost' stamp='{stamp}'/>";
-
-const bobJid = parseJid("bob@localhost")!;
-
-async function withBoth(
-  transcript: (alice: TestClient, server: TestServer) => Promise<void>,
-  settings: Record<string, unknown> = {},
-): Promise<void> {
-  await withServer(settings, {}, async (server) => {
-    await server.addUser("bob@localhost", "password of bob");
-    await transcript(await login(server, "alice"), server);
-  });
-}
-
-function chat(body: string, more = ""): string {
-  return `<message to='bob@localhost' type='chat'><body>${body}</body>${more}</message>`;
-}
-
-async function kept(server: TestServer): Promise<number> {
-  return (await server.host().hooks.ask(offlineList, bobJid) ?? []).length;
-}
-
-/** What comes at the login of bob, the messages only. */
-async function messagesFor(client: TestClient, count: number): Promise<string[]> {
-  const bodies: string[] = [];
-  while (bodies.length < count) {
-    const { body } = await client.eventually(`<message><body>{body}</body>${DELAY}</message>`);
-    bodies.push(body!);
-  }
-  return bodies;
-}
 
 Deno.test("messages are kept, and delivered once, in order, with their time", () =>
   withBoth(async (alice, server) => {
@@ -82,13 +48,6 @@ Deno.test("messages are kept, and delivered once, in order, with their time", ()
     await again.sync();
     assert(!again.transcript.join("").includes("<message"));
   }));
-
-/** Until what was handed over is removed. */
-async function settled(server: TestServer): Promise<void> {
-  for (let i = 0; i < 200 && await kept(server) > 0; i++) {
-    await new Promise((r) => setTimeout(r, 5));
-  }
-}
 
 Deno.test("only what is worth keeping is kept (XEP-0160 §3, XEP-0334)", () =>
   withBoth(async (alice, server) => {
@@ -348,122 +307,6 @@ Deno.test("a store that fails is told to the sender, and nothing is lost in sile
     );
   });
 });
-
-// ---- XEP-0013 ----
-
-async function retrieval(
-  server: TestServer,
-  alice: TestClient,
-  count: number,
-): Promise<TestClient> {
-  for (let i = 0; i < count; i++) alice.send(chat(`m${i}`));
-  await alice.sync();
-  return await login(server, "bob");
-}
-
-async function nodesOf(bob: TestClient): Promise<string[]> {
-  bob.send(`<iq type='get' id='h'><query xmlns='${ITEMS}' node='${OFFLINE}'/></iq>`);
-  await bob.eventually("<iq type='result' id='h'/>");
-  const query = bob.last.elements()[0]!;
-  return query.elements().map((item) => {
-    assert.equal(item.attrs.jid, "bob@localhost");
-    assert(item.attrs.name!.startsWith("alice@localhost/"));
-    return item.attrs.node!;
-  });
-}
-
-Deno.test("XEP-0013: messages are counted, listed, read and removed by hand", () =>
-  withBoth(async (alice, server) => {
-    const bob = await retrieval(server, alice, 3);
-    await bob.request(
-      `<iq type='get' id='d' to='localhost'><query xmlns='${INFO}'/></iq>`,
-      `<iq type='result' id='d'><query xmlns='${INFO}'>
-        <feature var='msgoffline'/><feature var='${OFFLINE}'/></query></iq>`,
-    );
-    await bob.request(
-      `<iq type='get' id='c'><query xmlns='${INFO}' node='${OFFLINE}'/></iq>`,
-      `<iq type='result' id='c'><query xmlns='${INFO}' node='${OFFLINE}'>
-        <identity category='automation' type='message-list'/><feature var='${OFFLINE}'/>
-        <x xmlns='jabber:x:data' type='result'>
-          <field var='FORM_TYPE'><value>${OFFLINE}</value></field>
-          <field var='number_of_messages'><value>3</value></field></x></query></iq>`,
-    );
-    // From now on there is no flood (§2.2), for this session and for others of the account.
-    bob.send("<presence/>");
-    const second = await online(server, "bob");
-    await bob.sync();
-    await second.sync();
-    bob.skip();
-    const nodes = await nodesOf(bob);
-    assert.equal(nodes.length, 3);
-    assert.deepEqual(nodes, [...nodes].sort());
-
-    bob.send(
-      `<iq type='get' id='v'><offline xmlns='${OFFLINE}'>
-        <item action='view' node='${nodes[1]}'/></offline></iq>`,
-    );
-    await bob.receives(
-      `<message from='${alice.jid}'><body>m1</body>
-        <offline xmlns='${OFFLINE}'><item node='${nodes[1]}'/></offline>${DELAY}</message>`,
-    );
-    await bob.receives("<iq type='result' id='v'/>");
-    assert.equal(await kept(server), 3);
-
-    await bob.request(
-      `<iq type='set' id='r'><offline xmlns='${OFFLINE}'>
-        <item action='remove' node='${nodes[0]}'/><item action='remove' node='${nodes[2]}'/>
-      </offline></iq>`,
-      "<iq type='result' id='r'/>",
-    );
-    assert.deepEqual(await nodesOf(bob), [nodes[1]]);
-    for (const action of ["view", "remove"]) {
-      const type = action === "view" ? "get" : "set";
-      await bob.request(
-        `<iq type='${type}' id='n'><offline xmlns='${OFFLINE}'>
-          <item action='${action}' node='${nodes[0]}'/></offline></iq>`,
-        `<iq type='error' id='n'><error><item-not-found xmlns='${STANZAS}'/></error></iq>`,
-      );
-    }
-  }));
-
-Deno.test("XEP-0013: all messages are fetched and purged", () =>
-  withBoth(async (alice, server) => {
-    const bob = await retrieval(server, alice, 3);
-    bob.send(`<iq type='get' id='f'><offline xmlns='${OFFLINE}'><fetch/></offline></iq>`);
-    for (const n of [0, 1, 2]) await bob.receives(`<message><body>m${n}</body>${DELAY}</message>`);
-    await bob.receives("<iq type='result' id='f'/>");
-    bob.send("<presence/>");
-    await bob.sync();
-    assert.equal(await kept(server), 3);
-    bob.skip();
-    await bob.request(
-      `<iq type='set' id='p'><offline xmlns='${OFFLINE}'><purge/></offline></iq>`,
-      "<iq type='result' id='p'/>",
-    );
-    assert.equal(await kept(server), 0);
-    await bob.close();
-    // The next session, which asks for nothing, gets messages as ever.
-    alice.send(chat("later"));
-    await alice.sync();
-    const next = await login(server, "bob");
-    next.send("<presence/>");
-    assert.deepEqual(await messagesFor(next, 1), ["later"]);
-  }));
-
-Deno.test("XEP-0013: nobody reads what is somebody else's", () =>
-  withBoth(async (alice, server) => {
-    // Who may look at bob at all is the disco module's to say; this is for those who may.
-    for (const hook of [discoNodeInfo, discoNodeItems]) {
-      await assert.rejects(
-        async () => await server.host().hooks.ask(hook, bobJid, OFFLINE, parseJid(alice.jid)!),
-        (e) => e instanceof StanzaError && e.condition === "forbidden",
-      );
-    }
-    await alice.request(
-      `<iq type='get' id='y' to='bob@localhost'><offline xmlns='${OFFLINE}'><fetch/></offline></iq>`,
-      `<iq type='error' id='y'><error><forbidden xmlns='${STANZAS}'/></error></iq>`,
-    );
-  }));
 
 Deno.test("a filter that refuses comes before anything is stored", () =>
   withBoth(async (alice, server) => {

@@ -243,7 +243,7 @@ test("a probe tells who may not see to forget it", async (server) => {
   const [hers, his] = [parseJid(juliet.jid)!.toBare(), parseJid(romeo.jid)!.toBare()];
   const item = await hooks.ask(rosterGetItem, hers, his);
   assert.ok(item !== undefined && item !== "none");
-  await hooks.ask(rosterSetItem, hers, { ...item, subscription: "to" });
+  await hooks.ask(rosterSetItem, hers, { ...item, subscription: "to" as const });
   romeo.send("<iq type='get' id='g1'><query xmlns='jabber:iq:roster'/></iq>");
   await romeo.eventually("<iq id='g1'/>");
   romeo.send("<presence type='probe' to='juliet@localhost' id='p1'/>");

@@ -293,6 +293,51 @@ Deno.test("RFC 6121 §2: a roster and its version survive a restart", async () =
   }
 });
 
+test("sets while the roster is being loaded are not lost", async (server) => {
+  const { rosterGet, rosterSetItem } = await import("../../lib/hooks/roster.ts");
+  const { parseJid } = await import("../../lib/jid.ts");
+  const { blankItem } = await import("../../modules/roster/item.ts");
+  const { hooks } = server.host();
+  const jid = parseJid("juliet@localhost")!;
+  const set = (n: number) =>
+    hooks.ask(rosterSetItem, jid, { ...blankItem(`c${n}@localhost`), listed: true });
+  for (let round = 0; round < 5; round++) {
+    const sets = [set(10 * round), set(10 * round + 1)];
+    const client = await login(server, "juliet", { tls: "direct", mechanism: "PLAIN" });
+    await Promise.all(sets);
+    await client.close();
+    // The account comes and goes between load and set.
+    const other = login(server, "juliet", { tls: "direct", mechanism: "PLAIN" });
+    for (let i = 2; i < 10; i++) {
+      await new Promise((resolve) => setTimeout(resolve, i));
+      await set(10 * round + i);
+    }
+    const client2 = await other;
+    assert.equal((await hooks.ask(rosterGet, jid))!.items.size, 10 * (round + 1));
+    await client2.close();
+  }
+  const stored = await hooks.ask(rosterGet, jid);
+  assert.equal(stored!.items.size, 50);
+});
+
+Deno.test("RFC 6121 §2: a write that fails changes nothing", () =>
+  withServer({}, { modules, mayLogErrors: true }, async (server) => {
+    const { rosterGet, rosterSetItem } = await import("../../lib/hooks/roster.ts");
+    const { parseJid } = await import("../../lib/jid.ts");
+    const { blankItem } = await import("../../modules/roster/item.ts");
+    const { hooks } = server.host();
+    const jid = parseJid("juliet@localhost")!;
+    const juliet = await interested(server, "juliet");
+    await change(juliet, "<item jid='nurse@localhost' name='Nurse'/>");
+    const unfit = { ...blankItem("nurse@localhost"), listed: true, name: Symbol() as never };
+    await assert.rejects(async () => await hooks.ask(rosterSetItem, jid, unfit));
+    await juliet.receivesNothing();
+    const roster = hooks.ask(rosterGet, jid);
+    assert.ok(!(roster instanceof Promise), "in memory all the while");
+    assert.equal(roster!.items.get("nurse@localhost")!.name, "Nurse");
+    await change(juliet, "<item jid='nurse@localhost' name='Angelica'/>");
+  }));
+
 test("a deleted account leaves nothing behind", async (server) => {
   const { accountDeleted } = await import("../../lib/hooks/accounts.ts");
   const { rosterGet } = await import("../../lib/hooks/roster.ts");
