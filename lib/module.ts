@@ -148,4 +148,6 @@ export interface HostSettings {
   /** Seconds of silence after which a client's stream may be ended; undefined if never. */
   readonly idleSeconds: number | undefined;
   readonly sessionsPerAccount: number;
+  /** Rounds of PBKDF2 for passwords set from now on. */
+  readonly iterations: number;
 }

@@ -74,6 +74,7 @@ export class ModuleScope implements ModuleHost<any> {
         ? server.config.c2s.idle_timeout / 1000
         : undefined,
       sessionsPerAccount: config.limits.sessions_per_account,
+      iterations: server.config.auth.iterations,
     };
   }
 

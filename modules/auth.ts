@@ -51,11 +51,6 @@ const config = v.strictObject({
     ["SHA-512", "SHA-256", "SHA-1"],
     "Hashes for which SCRAM keys of new passwords are kept. No others are offered at login.",
   ),
-  iterations: setting(
-    wholeNumber(10_000, 1_000_000),
-    10_000,
-    "Rounds of PBKDF2 for new passwords. Keep it equal to auth.iterations.",
-  ),
   remembered: setting(
     wholeNumber(0, 10_000_000),
     20_000,
@@ -168,7 +163,8 @@ class Accounts {
   }
 
   async check(account: Jid, password: string): Promise<boolean | undefined> {
-    const { hashes, iterations } = this.#host.config;
+    const { hashes } = this.#host.config;
+    const { iterations } = this.#host.settings;
     const row = await this.#read(account);
     const kept = row === undefined ? [] : readKeys(row.scram);
     const keys = firstOf(kept, CHECK_ORDER);
@@ -183,7 +179,8 @@ class Accounts {
 
   /** The settings have changed since the password was set. */
   #outdated(kept: readonly ScramKeys[]): boolean {
-    const { hashes, iterations } = this.#host.config;
+    const { hashes } = this.#host.config;
+    const { iterations } = this.#host.settings;
     return hashes.some((hash) => {
       const keys = kept.find((k) => k.hash === hash);
       return keys === undefined || keys.iterations < iterations;
@@ -340,7 +337,8 @@ class Accounts {
         text: "the password is empty, too long, or has characters not allowed in one",
       });
     }
-    const { hashes, iterations } = this.#host.config;
+    const { hashes } = this.#host.config;
+    const { iterations } = this.#host.settings;
     const keys = await Promise.all(hashes.map((hash) => deriveKeys(password, hash, iterations)));
     return keys.map(encodeKeys).join("\n");
   }

@@ -52,9 +52,11 @@ export class SocketTransport implements Transport {
 
   pause(): void {
     this.#socket.pause();
+    tcpHandle(this.#socket)?.readStop?.();
   }
 
   resume(): void {
+    tcpHandle(this.#socket)?.readStart?.();
     this.#socket.resume();
   }
 
@@ -146,4 +148,18 @@ function secureInfo(socket: TLSSocket, context: TlsContext): SecureInfo {
     endPoint,
     peerChain: presentedChain(socket),
   };
+}
+
+interface TcpHandle {
+  readStart?(): void;
+  readStop?(): void;
+}
+
+/**
+ * The handle below a TLS socket. Pausing a TLS socket does not stop the runtime from reading, and
+ * decrypting into memory without bound: the TCP handle under it must be stopped, too. Undocumented;
+ * where it is missing only that bound is.
+ */
+function tcpHandle(socket: Socket): TcpHandle | undefined {
+  return (socket as { _handle?: { _parent?: TcpHandle } })._handle?._parent;
 }

@@ -66,7 +66,6 @@ export class Authentication {
         ...this.#n.server.config.auth.mechanisms,
         ...(this.#host.config.anonymous ? ["ANONYMOUS"] : []),
       ],
-      allowPlaintext: this.#n.mayAuthenticate,
       certificate: certificateJids !== undefined && certificateJids.length > 0,
     });
     return then(this.#host.hooks.filter(saslMechanisms, names, secure), (list) => {

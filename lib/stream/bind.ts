@@ -26,7 +26,7 @@ export function bindResource(
   }
   return then(host.hooks.ask(chooseResource, account.bare, wanted), (chosen) => {
     if (n.stream.closed) return;
-    const full = place(host, account, chosen ?? wanted);
+    const full = place(host, account, chosen === undefined ? wanted : prepResource(chosen));
     if (full instanceof StanzaError) return n.refuse(request, full);
     n.stream.clearDeadline();
     return then(host.bind(full, n.stream), (session) => answer(session, request));
@@ -42,7 +42,7 @@ function place(host: Host, account: Jid, resource: string | undefined): Jid | St
       case "refuse-new":
         return new StanzaError("conflict");
       case "rename-new":
-        resource = `${resource}-${generated()}`;
+        resource = prepResource(`${resource}-${generated()}`) ?? generated();
         break;
       default:
         old.end(new StreamError("conflict", "replaced by a new session"));

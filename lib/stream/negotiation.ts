@@ -20,6 +20,9 @@ import { Authentication } from "./authentication.ts";
 import { bindResource } from "./bind.ts";
 import type { StreamReader, XmppStream } from "./stream.ts";
 
+/** Refused attempts to bind a resource after which the stream is closed. */
+const MAX_REFUSALS = 10;
+
 export class Negotiation implements StreamReader {
   readonly stream: XmppStream;
   readonly server: Server;
@@ -32,6 +35,7 @@ export class Negotiation implements StreamReader {
   /** Why EXTERNAL may be offered: the accounts the client's certificate speaks for. */
   certificateJids: readonly Jid[] | undefined = undefined;
   #sasl: Authentication | undefined = undefined;
+  #refusals = 0;
 
   constructor(stream: XmppStream, server: Server) {
     this.stream = stream;
@@ -215,6 +219,10 @@ export class Negotiation implements StreamReader {
       new Stanza("iq", NS.client, { type: "error", id: request.id ?? "" }, [error.toElement()])
         .wire(),
     );
+    // RFC 6120 §7.7.3 wants an end to it after 5 to 10 attempts.
+    if (++this.#refusals === MAX_REFUSALS) {
+      this.stream.fail(new StreamError("policy-violation", "too many attempts to bind a resource"));
+    }
   }
 }
 

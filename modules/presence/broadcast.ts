@@ -11,6 +11,7 @@ import { parseXml } from "../../lib/xml/parser.ts";
 import type { ModuleHost } from "../../lib/module.ts";
 import type { Roster } from "../../lib/hooks/roster.ts";
 import { rosterGet } from "../../lib/hooks/roster.ts";
+import { isBlocked } from "../../lib/hooks/blocking.ts";
 import { presenceCheck } from "../../lib/hooks/presence.ts";
 import type { ContactBook, Contacts } from "./contacts.ts";
 import { takeAll } from "./directed.ts";
@@ -32,7 +33,7 @@ export class Broadcaster {
     return then(this.#book.of(session.account), (contacts) => {
       if (announced.get(session) !== true) announced.set(session, true);
       toOwn(session, stanza);
-      if (contacts.watchers.length > 0) this.#host.fanOut(stanza, contacts.watchers);
+      this.#toWatchers(session, stanza, contacts);
       if (initial) return this.#begin(session, contacts);
     });
   }
@@ -42,9 +43,24 @@ export class Broadcaster {
     announced.set(session, undefined);
     return then(this.#book.of(session.account), (contacts) => {
       toOwn(session, stanza);
-      if (contacts.watchers.length > 0) this.#host.fanOut(stanza, contacts.watchers);
+      this.#toWatchers(session, stanza, contacts);
       this.#leave(session, stanza, contacts);
     });
+  }
+
+  /**
+   * A contact on this host that is blocked is left out by the filter on its own account's way; one
+   * elsewhere must be left out here (XEP-0191 §3.4).
+   */
+  #toWatchers(session: Session, stanza: Stanza, { watchers, elsewhere }: Contacts): void {
+    if (watchers.length === 0) return;
+    const { jid } = session.account;
+    const open = elsewhere
+      ? watchers.filter((w) =>
+        w.domain === this.#host.domain || this.#host.ask(isBlocked, jid, w) !== true
+      )
+      : watchers;
+    this.#host.fanOut(stanza, open);
   }
 
   /** A session that was never available is over; it may have sent directed presence. */

@@ -16,6 +16,8 @@ import { JidPool } from "./jid_pool.ts";
 export interface Contacts {
   /** Who sees the account's presence: `from` and `both`. */
   readonly watchers: readonly Jid[];
+  /** Some of them are on other hosts. */
+  readonly elsewhere: boolean;
   /** Whose presence the account sees: `to` and `both`. */
   readonly watched: readonly Jid[];
   /** Who has not yet answered a request of the account. */
@@ -24,7 +26,7 @@ export interface Contacts {
   readonly requests: number;
 }
 
-const NOBODY: Contacts = { watchers: [], watched: [], asked: [], requests: 0 };
+const NOBODY: Contacts = { watchers: [], elsewhere: false, watched: [], asked: [], requests: 0 };
 
 const book = slot<Contacts>();
 
@@ -102,6 +104,7 @@ export class ContactBook {
       if (subscription === "to" || subscription === "both") watched.push(jid);
       if (subscription === "from" || subscription === "to") alike = false;
     }
-    return { watchers, watched: alike ? watchers : watched, asked, requests };
+    const elsewhere = watchers.some((w) => w.domain !== this.#host.domain);
+    return { watchers, elsewhere, watched: alike ? watchers : watched, asked, requests };
   }
 }

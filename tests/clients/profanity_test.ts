@@ -18,7 +18,7 @@ async function startProfanity(folder: string): Promise<Terminal> {
   const settings = "[notifications]\nmessage=off\n[ui]\nsplash=false\nwrap=false\n";
   await Deno.writeTextFile(`${folder}/config/profanity/profrc`, settings);
   const terminal = await Terminal.start("profanity", env);
-  await terminal.shows(/\[.*not connected.*\]|Profanity|localhost|>>|\d\d:\d\d/);
+  await terminal.shows(/Type '\/help' to show complete help/);
   return terminal;
 }
 
@@ -43,7 +43,7 @@ for (const [tls, how] of [["trust", "STARTTLS"], ["legacy", "direct TLS"]] as co
       await profanity.shows(/\/tls allow/);
       await profanity.type("/tls allow");
     }
-    await profanity.shows(/romeo@localhost logged in successfully/);
+    await profanity.shows(/romeo@localhost\/profanity\.\w+ logged in successfully/);
 
     await profanity.type(`/sub request ${juliet}`);
     await a.sees({ event: "presence", from: romeo, type: "subscribe" });
@@ -62,7 +62,7 @@ for (const [tls, how] of [["trust", "STARTTLS"], ["legacy", "direct TLS"]] as co
 
     await a.order({ do: "status", status: "on the balcony" });
     await profanity.shows(/juliet@localhost.*on the balcony/);
-    await profanity.type("/status set away gone fishing");
+    await profanity.type('/away "gone fishing"');
     await a.sees({ event: "presence", from: fullB, type: "available", status: "gone fishing" });
 
     await a.order({ do: "message", to: romeo, body: "wherefore art thou, Röméo 🌹?" });

@@ -106,7 +106,7 @@ Deno.test("only the hashes that are kept are offered and stored", async () => {
 });
 
 Deno.test("keys of old settings are renewed at the next login that shows the password", async () => {
-  await withServer({ modules: { auth: { iterations: 20_000 } } }, {}, async (server) => {
+  await withServer({ auth: { iterations: 20_000 } }, {}, async (server) => {
     const h = hooks(server);
     await h.ask(createAccount, alice, PASSWORD);
     const { db } = server.inner.store;

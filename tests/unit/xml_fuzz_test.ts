@@ -201,6 +201,10 @@ function compare(bytes: Uint8Array, r: Random): string | undefined {
 
   const text = decode(bytes);
   if (text === undefined) return mine.tree === undefined ? undefined : "accepted what is not UTF-8";
+  // The other parser takes it for a byte order mark.
+  if (text.startsWith("\ufeff")) {
+    return mine.refused === undefined ? "accepted U+FEFF before the root" : undefined;
+  }
   const other = theirs(text);
   if (mine.tree !== undefined) {
     if (other.restricted || other.stray || other.version) return "accepted what XMPP forbids";
