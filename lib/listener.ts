@@ -21,6 +21,11 @@ export interface Listener {
 /** Opens a port on an address; rejects naming it if it cannot be had. */
 export async function listen(server: Server, endpoint: Endpoint): Promise<Listener> {
   const { address, port } = endpoint;
+  // node:net throws out of nowhere where the runtime refuses.
+  const host = where(address, port);
+  if (Deno.permissions.querySync({ name: "net", host }).state !== "granted") {
+    throw new Error(`cannot listen on ${host}: Deno was started without --allow-net for it`);
+  }
   const net = createServer({ noDelay: true }, (socket) => accept(server, endpoint, socket));
   await new Promise<void>((resolve, reject) => {
     net.once("error", (e: NodeJS.ErrnoException) => reject(cannotListen(address, port, e)));
@@ -40,8 +45,11 @@ function cannotListen(address: string, port: number, e: NodeJS.ErrnoException): 
     EACCES: "ports below 1024 need privileges",
     EADDRNOTAVAIL: "this machine has no such address",
   };
-  const where = address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
-  return new Error(`cannot listen on ${where}: ${why[e.code ?? ""] ?? e.message}`);
+  return new Error(`cannot listen on ${where(address, port)}: ${why[e.code ?? ""] ?? e.message}`);
+}
+
+function where(address: string, port: number): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 function accept(server: Server, endpoint: Endpoint, socket: Socket): void {

@@ -11,8 +11,12 @@ import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
-const FOLDERS = ["unit", "protocol", "cli", "clients"];
+/** The quick ones first; the other folders of tests follow by name. */
+const ORDER = ["unit", "protocol", "cli", "clients"];
 const CHECKS: readonly (readonly string[])[] = [["fmt", "--check"], ["lint"], ["check"]];
+
+/** Longest time for the tests of one folder: one that hangs must not hang all. */
+const FOLDER_MS = 15 * 60_000;
 
 /** Tests that start nothing else may share the cores; the others measure time. */
 const PARALLEL: ReadonlySet<string> = new Set(["unit"]);
@@ -32,7 +36,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (filters.length === 0) {
     for (const check of CHECKS) await section(total, check.join(" "), () => runCheck(check));
   }
-  for (const folder of FOLDERS) {
+  for (const folder of await folders()) {
     const files = await testFiles(`${ROOT}tests/${folder}`);
     const chosen = files.filter((file) =>
       filters.length === 0 || filters.some((f) => file.includes(f))
@@ -119,6 +123,10 @@ async function deno(
     stdout: keep ? "piped" : "inherit",
     stderr: "inherit",
   }).spawn();
+  const tooLong = setTimeout(() => {
+    console.log(`given up after ${FOLDER_MS / 60_000} minutes: deno ${args[0]}`);
+    child.kill("SIGKILL");
+  }, FOLDER_MS);
   let text = "";
   if (keep) {
     const decoder = new TextDecoder();
@@ -128,11 +136,21 @@ async function deno(
     }
   }
   const { success } = await child.status;
+  clearTimeout(tooLong);
   return { success, text };
 }
 
 async function writeAll(chunk: Uint8Array): Promise<void> {
   for (let rest = chunk; rest.length > 0;) rest = rest.subarray(await Deno.stdout.write(rest));
+}
+
+async function folders(): Promise<string[]> {
+  const found: string[] = [];
+  for await (const entry of Deno.readDir(`${ROOT}tests`)) {
+    if (entry.isDirectory) found.push(entry.name);
+  }
+  const place = (name: string) => ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length;
+  return found.sort((a, b) => place(a) - place(b) || (a < b ? -1 : 1));
 }
 
 /** The test files of a folder, relative to the root, in order. */

@@ -12,6 +12,9 @@ import { CommandError, runCommand } from "./commands.ts";
 /** Longest request, in characters: a password and an address fit easily. */
 const MAX_REQUEST = 65_536;
 
+/** Longest path of a unix socket, in bytes (unix(7): 108 with the zero at its end). */
+const MAX_PATH = 107;
+
 /** How long a server may take to answer, in ms. */
 const ANSWER_MS = 60_000;
 
@@ -27,6 +30,9 @@ export async function openControl(
   data: string,
 ): Promise<{ close(): Promise<void> }> {
   const path = controlPath(data);
+  if (new TextEncoder().encode(path).length > MAX_PATH) {
+    throw new Error(`the path of the data folder is too long for a socket in it: ${data}`);
+  }
   if (await ask(data, "status", {}) !== undefined) {
     throw new Error(`another Confab is running on ${data} (it answers on ${path})`);
   }

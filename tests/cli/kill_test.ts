@@ -2,6 +2,9 @@
  * Durability: the server is killed (SIGKILL) at random moments under load, and started again. What it
  * had acknowledged must be there: every message to an offline account exactly once, every roster item
  * as it was last set, or later.
+ *
+ * Every other kill comes in the very moment in which an acknowledgement has arrived: a server that
+ * acknowledges before it has committed does not survive that.
  */
 
 import assert from "node:assert/strict";
@@ -14,6 +17,10 @@ const SEED = 20_240_229;
 const SENDERS = ["s1", "s2", "s3", "s4"];
 const RECEIVERS = ["r1", "r2", "r3"];
 const ITEMS = 12;
+/** Messages before a sender waits for their acknowledgement, at most. */
+const BURST = 40;
+/** The last message before that is long: to commit it takes a while. */
+const LONG = "x".repeat(200_000);
 
 /** A generator with a seed (mulberry32): numbers from 0 to 1. */
 function generator(seed: number): () => number {
@@ -56,17 +63,19 @@ async function load(
   round: number,
   ledger: Ledger,
   random: () => number,
+  onAcknowledged: () => void,
 ): Promise<void> {
   for (let burst = 0;; burst++) {
     const pending: string[] = [];
-    const size = 1 + Math.floor(random() * 10);
+    const size = 1 + Math.floor(random() * BURST);
     for (let i = 0; i < size; i++) {
       const id = `${round}-${name}-${burst}-${i}`;
       const to = RECEIVERS[Math.floor(random() * RECEIVERS.length)]!;
       ledger.messages.set(id, { to, acknowledged: false, delivered: 0 });
       pending.push(id);
+      const body = i === size - 1 ? LONG : id;
       client.send(
-        `<message to='${to}@localhost' type='chat' id='${id}'><body>${id}</body></message>`,
+        `<message to='${to}@localhost' type='chat' id='${id}'><body>${body}</body></message>`,
       );
     }
     try {
@@ -80,6 +89,7 @@ async function load(
       throw e;
     }
     for (const id of pending) ledger.messages.get(id)!.acknowledged = true;
+    onAcknowledged();
   }
 }
 
@@ -117,7 +127,13 @@ async function collect(confab: Confab, name: string, ledger: Ledger): Promise<vo
     assert.equal(++message.delivered, 1, `${id} has come ${message.delivered} times`);
     return id;
   };
-  while (ledger.missing(name).length > 0) await take();
+  while (ledger.missing(name).length > 0) {
+    await take().catch((e) => {
+      const missing = ledger.missing(name);
+      const message = `${missing.length} acknowledged messages to ${name}: ${missing[0]} ...`;
+      throw new Error(`lost ${message}`, { cause: e });
+    });
+  }
   // What was not acknowledged may be there too.
   await new Promise((resolve) => setTimeout(resolve, 200));
   client.send(`<message to='${client.jid}' id='end'><body>end</body></message>`);
@@ -167,11 +183,19 @@ async function story(store: string): Promise<void> {
     const clients = await Promise.all(
       SENDERS.map((name) => login(confab.server, name, { tls: "none" })),
     );
-    const loads = clients.map((client, i) =>
-      load(client, SENDERS[i]!, round, ledger, generator(SEED + round * 10 + i))
-    );
-    await new Promise((resolve) => setTimeout(resolve, 100 + random() * 700));
-    confab.child.kill("SIGKILL");
+    const atOnce = round % 2 === 1;
+    let left = atOnce ? 5 + Math.floor(random() * 40) : Infinity;
+    const onAcknowledged = () => {
+      if (--left === 0) confab.child.kill("SIGKILL");
+    };
+    const loads = clients.map((client, i) => {
+      const own = generator(SEED + round * 10 + i);
+      return load(client, SENDERS[i]!, round, ledger, own, onAcknowledged);
+    });
+    if (!atOnce) {
+      await new Promise((resolve) => setTimeout(resolve, 100 + random() * 700));
+      confab.child.kill("SIGKILL");
+    }
     await confab.exited();
     await Promise.all(loads);
     await confab.start();

@@ -103,6 +103,15 @@ Deno.test("a port that is taken is named, and nothing is left running", async ()
   assert.match(await confab.refused("status"), /no server is running/);
 });
 
+Deno.test("a data folder with a path too long for a socket is refused by name", async () => {
+  await using folder = await tempFolder();
+  await Deno.writeTextFile(`${folder.path}/server.toml`, toml());
+  const data = `${folder.path}/${"long".repeat(30)}`;
+  const { code, err } = await run(["run", "--data", data], { cwd: folder.path });
+  assert.equal(code, 1);
+  assert.equal(err, `the path of the data folder is too long for a socket in it: ${data}\n`);
+});
+
 Deno.test("a bad configuration is refused before anything is made", async () => {
   await using folder = await tempFolder();
   const confab = new Confab(folder.path, false);

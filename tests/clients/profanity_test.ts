@@ -62,7 +62,7 @@ for (const [tls, how] of [["trust", "STARTTLS"], ["legacy", "direct TLS"]] as co
 
     await a.order({ do: "status", status: "on the balcony" });
     await profanity.shows(/juliet@localhost.*on the balcony/);
-    await profanity.type('/away "gone fishing"');
+    await profanity.type('/status set away "gone fishing"');
     await a.sees({ event: "presence", from: fullB, type: "available", status: "gone fishing" });
 
     await a.order({ do: "message", to: romeo, body: "wherefore art thou, Röméo 🌹?" });

@@ -137,8 +137,9 @@ export async function memoryInUse(): Promise<number> {
   return heapUsed + external;
 }
 
-/** Lines of the log of that level or above whose message contains `text`. */
+/** Lines of the log that contain `text`. */
 export function logged(server: TestServer, text: string): readonly string[] {
+  server.inner.log.flush();
   return server.log.filter((line) => line.includes(text));
 }
 
