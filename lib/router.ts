@@ -14,6 +14,7 @@ import { Jid, parseJid } from "./jid.ts";
 import type { Stanza } from "./stanza.ts";
 import { errorOf, presence } from "./stanza.ts";
 import { StanzaError, StreamError } from "./errors.ts";
+import { checkFrom, checkIq, checkPresenceType, isAnswer, priorityOf } from "./stanza_rules.ts";
 import { conditionOf, deliveryRules, fittingSessions, messageType } from "./delivery.ts";
 import { DROP } from "./hooks/hook.ts";
 import { accountExists } from "./hooks/accounts.ts";
@@ -89,9 +90,7 @@ export class Router {
       if (type === "unavailable") return this.#unavailable(session, stanza);
       throw new StanzaError("bad-request", { text: `presence of type ${type} needs a recipient` });
     }
-    if (type !== undefined && !PRESENCE_TYPES.has(type)) {
-      throw new StanzaError("bad-request", { text: `there is no presence of type ${type}` });
-    }
+    checkPresenceType(type);
     return then(
       session.host.hooks.ask(presenceFromClient, session, stanza),
       (handled) => handled === true ? undefined : this.#route(stanza),
@@ -364,61 +363,10 @@ export class Router {
   }
 }
 
-const PRESENCE_TYPES: ReadonlySet<string> = new Set([
-  "unavailable",
-  "subscribe",
-  "subscribed",
-  "unsubscribe",
-  "unsubscribed",
-  "probe",
-  "error",
-]);
-
 /** Presence whose failure concerns nobody. */
 const SILENT_PRESENCE: ReadonlySet<string> = new Set(["unavailable", "probe"]);
 
 function settle(done: Later<void>): void {
   // Failures were answered or logged on the way.
   if (isLater(done)) done.catch(() => {});
-}
-
-function isAnswer(stanza: Stanza): boolean {
-  return stanza.name === "iq" && (stanza.type === "result" || stanza.type === "error");
-}
-
-/** A client may name its bare or full JID and nobody else's (RFC 6120 §8.1.2.1). */
-function checkFrom(session: Session, stanza: Stanza): void {
-  const claimed = stanza.attrs.from;
-  if (claimed === undefined || claimed === session.jid.full) return;
-  const jid = parseJid(claimed);
-  if (jid?.full !== session.jid.full && jid?.full !== session.jid.bare) {
-    throw new StreamError("invalid-from");
-  }
-}
-
-/** RFC 6120 §8.2.3. */
-function checkIq(stanza: Stanza): void {
-  const bad = (text: string) => new StanzaError("bad-request", { text });
-  const { type } = stanza;
-  if (stanza.id === undefined || stanza.id === "") throw bad("an IQ needs an id");
-  if (type === "get" || type === "set") {
-    let children = 0;
-    for (const c of stanza.children) if (typeof c !== "string") children++;
-    if (children !== 1) throw bad(`an IQ ${type} has exactly one child element`);
-  } else if (type !== "result" && type !== "error") {
-    throw bad("the type of an IQ is get, set, result or error");
-  }
-}
-
-/** RFC 6121 §4.7.2.3. */
-function priorityOf(stanza: Stanza): number {
-  const text = stanza.childText("priority")?.trim();
-  if (text === undefined || text === "") return 0;
-  const value = Number(text);
-  if (!/^[+-]?\d{1,3}$/.test(text) || value < -128 || value > 127) {
-    throw new StanzaError("bad-request", {
-      text: "the priority is a whole number from -128 to 127",
-    });
-  }
-  return value;
 }

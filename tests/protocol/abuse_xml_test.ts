@@ -199,7 +199,7 @@ test("bytes that are something else altogether", async (server) => {
     ["<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='localhost'/>", "invalid-namespace"],
     [new Uint8Array([0xfe, 0xff, 0, 0x3c]), "unsupported-encoding"],
     [new Uint8Array([0x3c, 0, 0x73, 0]), "unsupported-encoding"],
-    ["<?xml version='1.1'?>", "not-well-formed"],
+    ["<?xml version='1.1'?>", "bad-format"],
     ["<?xml version='1.0' encoding='UTF-7'?>", "unsupported-encoding"],
   ];
   for (const [data, condition] of inputs) {
