@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import type { SecureContext } from "node:tls";
 import type { Config, HostConfig } from "./config/config.ts";
+import { prepareDomain } from "./idna.ts";
 import type { LogArea } from "./log.ts";
 import type { TlsContext } from "./net/transport.ts";
 import { tlsEndpoint } from "./net/tls.ts";
@@ -51,7 +52,7 @@ export async function loadEndpoints(config: Config, log: LogArea): Promise<Endpo
   const first = certificates.get(config.hosts[0]!.domain)!;
   const direct = shared.size === 1
     ? made.get(first)!
-    : endpoint(first, (name) => certificates.get(name.toLowerCase())?.context);
+    : endpoint(first, (name) => certificates.get(hostOf(name))?.context);
   return { byHost, direct: bySni(direct, byHost, shared.size), certificates };
 }
 
@@ -64,8 +65,13 @@ function bySni(
   if (count === 1) return direct;
   return {
     ...direct,
-    endPointOf: (name) => byHost.get(name.toLowerCase())?.endPoint ?? direct.endPoint,
+    endPointOf: (name) => byHost.get(hostOf(name))?.endPoint ?? direct.endPoint,
   };
+}
+
+/** SNI has A-labels (RFC 6066 §3), our hosts' names have U-labels. */
+function hostOf(name: string): string {
+  return prepareDomain(name) ?? name;
 }
 
 async function filesOf(

@@ -46,7 +46,11 @@ export class Deadlines {
       // A deadline that fires may cancel another of the same bucket: the Set shows that at once.
       for (const entry of bucket) {
         bucket.delete(entry);
-        entry.fire();
+        try {
+          entry.fire();
+        } catch (e) {
+          reportError(e); // one that fails must not keep the others from theirs
+        }
       }
     }
     if (this.#buckets.size === 0) this.stop();

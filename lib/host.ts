@@ -11,11 +11,13 @@ import type { Log } from "./log.ts";
 import type { Server } from "./server.ts";
 import { Chains } from "./hooks/chains.ts";
 import { IqTable, Requests } from "./iq.ts";
+import type { Bound } from "./session.ts";
 import { Account, Session } from "./session.ts";
-import type { StreamSettings, XmppStream } from "./stream/stream.ts";
+import type { StreamSettings } from "./stream/stream.ts";
 import { StreamError } from "./errors.ts";
 import { NS } from "./ns.ts";
 import { result } from "./module.ts";
+import { accountDeleted } from "./hooks/accounts.ts";
 import { sessionBound, sessionClosed } from "./hooks/streams.ts";
 
 /** A multiset: two modules may announce the same feature, and one of them may go. */
@@ -51,6 +53,8 @@ export class Host {
   readonly accountFeatures = new Announcements();
   readonly log: Log;
   #streamSettings: StreamSettings | undefined = undefined;
+  /** Set once it is about to go: the reason, for whoever still comes. */
+  #ending: StreamError | undefined = undefined;
 
   constructor(server: Server, config: HostConfig) {
     this.server = server;
@@ -81,6 +85,7 @@ export class Host {
       this.server.config,
       limits,
       limits.stanza_bytes,
+      this.domain,
     );
   }
 
@@ -118,22 +123,28 @@ export class Host {
     return n;
   }
 
-  /** Registers a bound resource; its handlers may still be loading what it needs. */
-  bind(full: Jid, stream: XmppStream): Later<Session> {
+  /**
+   * Registers a bound resource; its handlers may still be loading what it needs. Throws `StreamError`
+   * if the host is about to go.
+   */
+  bind(full: Jid, bound: Bound): Later<Session> {
+    const { stream } = bound;
+    if (this.#ending !== undefined) throw this.#ending;
     let account = this.online.get(full.node);
     if (account === undefined) {
-      account = new Account(full.toBare());
+      account = new Account(full.toBare(), bound.guest);
       this.online.set(full.node, account);
     }
-    const session = new Session(full, account, this, stream);
+    const session = new Session(full, account, this, bound);
     account.sessions.push(session);
     stream.reader = session;
+    this.server.unbound.delete(stream);
     return then(this.hooks.tell(sessionBound, session), () => session);
   }
 
   /**
    * A session is over: it is not found any more, its absence is announced, and the account goes with
-   * its last session.
+   * its last session, and with a guest's all that it has left.
    */
   unbind(session: Session, reason: string | undefined): Later<void> {
     const { account } = session;
@@ -144,14 +155,15 @@ export class Host {
     const lost = session.presence === undefined ? undefined : this.server.router.lost(session);
     return then(lost, () =>
       then(this.hooks.tell(sessionClosed, session, reason), () => {
-        if (account.sessions.length === 0 && this.online.get(account.jid.node) === account) {
-          this.online.delete(account.jid.node);
-        }
+        if (account.sessions.length > 0 || this.online.get(account.jid.node) !== account) return;
+        this.online.delete(account.jid.node);
+        if (account.guest) return this.hooks.tell(accountDeleted, account.jid);
       }));
   }
 
-  /** Ends all sessions; resolves when what they leave behind is dealt with. */
+  /** Ends all sessions, for good; resolves when what they leave behind is dealt with. */
   async end(error: StreamError): Promise<void> {
+    this.#ending = error;
     const waits: Promise<void>[] = [];
     for (const account of [...this.online.values()]) {
       for (const session of [...account.sessions]) {
@@ -159,6 +171,6 @@ export class Host {
         if (isLater(session.ended)) waits.push(session.ended);
       }
     }
-    await Promise.all(waits);
+    await Promise.allSettled(waits);
   }
 }

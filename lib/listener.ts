@@ -4,11 +4,10 @@ import type { Socket } from "node:net";
 import { createServer } from "node:net";
 import type { Endpoint } from "./config/checks.ts";
 import type { Server } from "./server.ts";
+import { roomForConnections } from "./net/open_files.ts";
 import { SocketTransport } from "./net/socket.ts";
 import { Negotiation } from "./stream/negotiation.ts";
 import { XmppStream } from "./stream/stream.ts";
-
-const BACKLOG = 1024;
 
 export interface Listener {
   readonly endpoint: Endpoint;
@@ -29,7 +28,8 @@ export async function listen(server: Server, endpoint: Endpoint): Promise<Listen
   const net = createServer({ noDelay: true }, (socket) => accept(server, endpoint, socket));
   await new Promise<void>((resolve, reject) => {
     net.once("error", (e: NodeJS.ErrnoException) => reject(cannotListen(address, port, e)));
-    net.listen({ host: address, port, backlog: BACKLOG, ipv6Only: address.includes(":") }, resolve);
+    const { backlog } = roomForConnections();
+    net.listen({ host: address, port, backlog, ipv6Only: address.includes(":") }, resolve);
   });
   const at = net.address();
   return {
@@ -69,9 +69,13 @@ function accept(server: Server, endpoint: Endpoint, socket: Socket): void {
 function acceptTls(server: Server, socket: Socket): void {
   const context = server.directTls;
   const slow = server.deadlines.after(server.config.c2s.handshake_timeout, () => socket.destroy());
+  const handshake = { fail: () => void socket.destroy() };
+  server.unbound.add(handshake);
+  socket.once("close", () => server.unbound.delete(handshake));
   socket.on("error", () => socket.destroy());
   context.accept(socket, (tls, error) => {
     slow.cancel();
+    server.unbound.delete(handshake);
     if (tls !== undefined) return start(server, new SocketTransport(tls, context));
     server.log.area("c2s").debug("TLS handshake failed", {
       remote: socket.remoteAddress ?? "",
@@ -85,6 +89,7 @@ function start(server: Server, transport: SocketTransport): void {
   const stream = new XmppStream(transport, server.streamSettings, NOBODY);
   const negotiation = new Negotiation(stream, server);
   stream.reader = negotiation;
+  server.unbound.add(stream);
   negotiation.startTimer(stream);
 }
 

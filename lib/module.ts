@@ -108,6 +108,8 @@ export interface ModuleHost<C = unknown> {
   ask<A extends unknown[], R>(hook: Ask<A, R>, ...args: A): Later<R | undefined>;
   tell<A extends unknown[]>(hook: Tell<A>, ...args: A): Later<void>;
   filter<V, A extends unknown[]>(hook: Filter<V, A>, value: V, ...args: A): Later<V | Drop>;
+  /** Whether any module has a handler for the hook at the moment. */
+  has(hook: AnyHook): boolean;
 
   /** The online account of an address of this host; undefined while no resource is bound. */
   account(jid: Jid): Account | undefined;

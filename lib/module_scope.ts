@@ -106,6 +106,10 @@ export class ModuleScope implements ModuleHost<any> {
     return this.#host.hooks.filter(hook, value, ...args);
   }
 
+  has(hook: AnyHook): boolean {
+    return this.#host.hooks.has(hook);
+  }
+
   account(jid: Jid): Account | undefined {
     return this.#host.account(jid);
   }
@@ -135,7 +139,11 @@ export class ModuleScope implements ModuleHost<any> {
   after(ms: number, f: () => void): Deadline {
     const deadline = this.#host.server.deadlines.after(ms, () => {
       this.#timers.delete(deadline);
-      f();
+      try {
+        f();
+      } catch (e) {
+        this.#failed("a timer's task failed", e);
+      }
     });
     this.#timers.add(deadline);
     return deadline;
@@ -146,9 +154,7 @@ export class ModuleScope implements ModuleHost<any> {
       try {
         await f();
       } catch (e) {
-        this.log.error("a timer's task failed", {
-          error: e instanceof Error ? e.stack ?? e.message : String(e),
-        });
+        this.#failed("a timer's task failed", e);
       }
     };
     const timer = setInterval(run, ms);
@@ -167,10 +173,12 @@ export class ModuleScope implements ModuleHost<any> {
       try {
         await undo();
       } catch (e) {
-        this.log.error("unloading failed", {
-          error: e instanceof Error ? e.stack ?? e.message : String(e),
-        });
+        this.#failed("unloading failed", e);
       }
     }
+  }
+
+  #failed(what: string, e: unknown): void {
+    this.log.error(what, { error: e instanceof Error ? e.stack ?? e.message : String(e) });
   }
 }

@@ -51,6 +51,7 @@ export class Router {
   fromClient(session: Session, stanza: Stanza): Later<void> {
     checkFrom(session, stanza);
     stanza.stampFrom(session.jid);
+    if (session.lang !== undefined) stanza.stampLang(session.lang);
     try {
       const done = this.#accept(session, stanza);
       return isLater(done) ? done.catch((e) => this.#refused(stanza, e)) : done;
@@ -91,6 +92,8 @@ export class Router {
       throw new StanzaError("bad-request", { text: `presence of type ${type} needs a recipient` });
     }
     checkPresenceType(type);
+    // It ended while a filter had the stanza: nobody would be told of its absence any more.
+    if (type === undefined && !session.bound) return;
     return then(
       session.host.hooks.ask(presenceFromClient, session, stanza),
       (handled) => handled === true ? undefined : this.#route(stanza),
@@ -101,7 +104,7 @@ export class Router {
   #available(session: Session, stanza: Stanza): Later<void> {
     const priority = priorityOf(stanza);
     return then(session.host.hooks.filter(presenceAvailable, stanza, session), (s) => {
-      if (s === DROP) return;
+      if (s === DROP || !session.bound) return;
       const initial = session.presence === undefined;
       session.presence = s;
       session.priority = priority;
@@ -121,7 +124,14 @@ export class Router {
   /** The presence of a session that ended without taking its leave (RFC 6121 §4.5.3). */
   lost(session: Session): Later<void> {
     const gone = presence({ type: "unavailable", from: session.jid });
-    return this.#guarded(gone, () => this.#unavailable(session, gone));
+    // There is no stream any more that an error could end.
+    const ignore = (e: unknown) => e instanceof StreamError ? undefined : this.#refused(gone, e);
+    try {
+      const done = this.#unavailable(session, gone);
+      return isLater(done) ? done.catch(ignore) : done;
+    } catch (e) {
+      return ignore(e);
+    }
   }
 
   // ---- to anybody ----

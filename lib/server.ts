@@ -5,12 +5,15 @@ import type { Config, HostConfig, HostLimits } from "./config/config.ts";
 import type { Log } from "./log.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Flusher } from "./net/flush.ts";
+import type { AdmissionLimits } from "./net/admission.ts";
 import { Admission } from "./net/admission.ts";
+import { roomForConnections } from "./net/open_files.ts";
 import type { TlsContext } from "./net/transport.ts";
 import type { StreamSettings } from "./stream/stream.ts";
 import type { Store } from "./store/mod.ts";
 import { openStore } from "./store/mod.ts";
 import { Host } from "./host.ts";
+import { hostClosing } from "./hooks/closing.ts";
 import { Router } from "./router.ts";
 import type { Jid } from "./jid.ts";
 import { StreamError } from "./errors.ts";
@@ -50,6 +53,8 @@ export class Server {
   pretendSecret!: Uint8Array;
   streamSettings: StreamSettings;
   listeners: Listener[] = [];
+  /** Connections without a session yet: streams being negotiated, and handshakes of direct TLS. */
+  readonly unbound = new Set<{ fail(error: StreamError): void }>();
   readonly modules = new Map<Host, Map<string, ModuleScope>>();
   #endpoints!: Endpoints;
   /** Roots for client certificates; empty if none are accepted. */
@@ -63,7 +68,7 @@ export class Server {
     this.registry = registry;
     this.log = log;
     this.router = new Router(this.hosts, log.area("router"));
-    this.admission = new Admission(config.limits);
+    this.admission = new Admission(this.#admissionLimits(config));
     this.throttle = throttleOf(config);
     this.streamSettings = this.#settingsOf(config);
   }
@@ -95,6 +100,13 @@ export class Server {
       await this.stop();
       throw e;
     }
+    const { connections } = this.admission.limits;
+    if (connections < config.limits.connections) {
+      this.log.area("server").warn("fewer connections than limits.connections: raise `ulimit -n`", {
+        connections,
+        configured: config.limits.connections,
+      });
+    }
     this.#watchIdle();
     this.#certificateTimer = setInterval(() => {
       this.prepare(this.config).then((take) => take()).catch((e) => {
@@ -112,6 +124,7 @@ export class Server {
     clearInterval(this.#certificateTimer);
     clearInterval(this.#idleTimer);
     for (const l of this.listeners) l.close();
+    for (const stream of [...this.unbound]) stream.fail(new StreamError("system-shutdown"));
     const ended = Promise.all(
       [...this.hosts.values()].map((h) => h.end(new StreamError("system-shutdown"))),
     );
@@ -165,6 +178,7 @@ export class Server {
   }
 
   async #unload(host: Host): Promise<void> {
+    await host.hooks.tell(hostClosing);
     for (const name of [...this.modules.get(host)?.keys() ?? []].reverse()) {
       await this.unloadModule(host, name);
     }
@@ -216,23 +230,42 @@ export class Server {
     const sameThrottle = isDeepStrictEqual(this.config.auth.throttle, config.auth.throttle);
     if (!sameThrottle) this.throttle = throttleOf(config); // new rules, new counts
     this.config = config;
-    this.admission.limits = config.limits;
+    this.admission.limits = this.#admissionLimits(config);
     this.streamSettings = this.#settingsOf(config);
     this.log.configure(config.log);
     for (const host of this.hosts.values()) host.applyLimits();
     this.#watchIdle();
   }
 
+  /** As configured, as far as the system has room. */
+  #admissionLimits({ limits }: Config): AdmissionLimits {
+    return {
+      ...limits,
+      connections: Math.min(limits.connections, roomForConnections().connections),
+    };
+  }
+
   /** Of streams that have not logged in yet. */
   #settingsOf(config: Config): StreamSettings {
-    return this.settingsFor(config, config.limits, config.limits.stanza_bytes_before_auth);
+    return this.settingsFor(
+      config,
+      config.limits,
+      config.limits.stanza_bytes_before_auth,
+      config.hosts[0]!.domain,
+    );
   }
 
   /** Of streams under these limits. */
-  settingsFor(config: Config, limits: HostLimits, stanzaBytes: number): StreamSettings {
+  settingsFor(
+    config: Config,
+    limits: HostLimits,
+    stanzaBytes: number,
+    from: string,
+  ): StreamSettings {
     const { depth, attributes, children } = limits;
     return {
       limits: { stanzaBytes, depth, attributes, children },
+      from,
       outputBytes: limits.output_bytes,
       rate: limits.bytes_per_second === 0
         ? undefined

@@ -4,6 +4,7 @@ import type { Jid } from "./jid.ts";
 import type { Later } from "./later.ts";
 import { then } from "./later.ts";
 import type { Stanza } from "./stanza.ts";
+import type { Negotiation } from "./stream/negotiation.ts";
 import type { StreamReader, XmppStream } from "./stream/stream.ts";
 import type { Element } from "./xml/element.ts";
 import type { Host } from "./host.ts";
@@ -40,10 +41,13 @@ export function slot<T>(): Slot<T> {
 export class Account implements Holder {
   readonly jid: Jid;
   readonly sessions: Session[] = [];
+  /** A guest (SASL ANONYMOUS): with the last session goes all that belongs to it. */
+  readonly guest: boolean;
   slots: unknown[] | undefined = undefined;
 
-  constructor(jid: Jid) {
+  constructor(jid: Jid, guest: boolean) {
     this.jid = jid;
+    this.guest = guest;
   }
 
   /** The session of that resource, if it is bound. */
@@ -58,6 +62,9 @@ export class Account implements Holder {
   }
 }
 
+/** What a session takes over from the negotiation of its stream. */
+export type Bound = Pick<Negotiation, "stream" | "lang" | "guest" | "loginBegun">;
+
 export class Session implements Holder, StreamReader {
   readonly jid: Jid;
   readonly account: Account;
@@ -70,15 +77,27 @@ export class Session implements Holder, StreamReader {
   priority = 0;
   /** When it was bound, in ms since the epoch. */
   readonly since: number = Date.now();
+  /** When its login began (`performance.now()`): what was decided about the account later is news. */
+  readonly loginBegun: number;
+  /** The language of its stream, where it is another than ours. */
+  readonly lang: string | undefined;
   slots: unknown[] | undefined = undefined;
   /** Set when the session is over: done when all that follows from it is done. */
   ended: Later<void> = undefined;
+  readonly finishes = true;
 
-  constructor(jid: Jid, account: Account, host: Host, stream: XmppStream) {
+  constructor(jid: Jid, account: Account, host: Host, from: Bound) {
     this.jid = jid;
     this.account = account;
     this.host = host;
-    this.stream = stream;
+    this.stream = from.stream;
+    this.lang = from.lang;
+    this.loginBegun = from.loginBegun;
+  }
+
+  /** False once it is over; what is under way for it then must not bring it back. */
+  get bound(): boolean {
+    return this.account.sessions.includes(this);
   }
 
   /**

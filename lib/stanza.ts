@@ -44,6 +44,11 @@ export class Stanza extends Element {
     this.attrs.to = to.full;
   }
 
+  /** Names the language of the client's stream, unless the stanza has its own (RFC 6120 §8.1.5). */
+  stampLang(lang: string): void {
+    this.attrs["xml:lang"] ??= lang;
+  }
+
   /** A copy for another recipient. */
   addressedTo(to: Jid): this {
     const copy = this.withAttrs({ to: to.full });

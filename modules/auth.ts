@@ -26,7 +26,7 @@ import {
   setAccountEnabled,
   setPassword,
 } from "../lib/hooks/accounts.ts";
-import { accountClosing } from "../lib/hooks/closing.ts";
+import { accountClosing, hostClosing } from "../lib/hooks/closing.ts";
 import { sessionBound } from "../lib/hooks/streams.ts";
 import { Jid, prepPassword } from "../lib/jid.ts";
 import type { Session } from "../lib/session.ts";
@@ -99,6 +99,7 @@ export default defineModule({
     host.on(listAccounts, () => accounts.list());
 
     host.on(sessionBound, (session) => accounts.bound(session));
+    host.on(hostClosing, () => accounts.closing());
     host.every(WRITE_EVERY_MS, () => accounts.writeLogins());
     host.after(RESUME_MS, () => {
       accounts.resume().catch((e) => {
@@ -119,8 +120,13 @@ class Accounts {
   readonly #logins = new Recent<AccountRow>(LOGINS, LOGIN_MS);
   /** Deletions under way, by node. */
   readonly #deleting = new Map<string, Promise<unknown>>();
-  /** Deleted or disabled of late: who has logged in before that may still be about to bind. */
-  readonly #barred = new Recent<true>(LOGINS, BARRED_MS);
+  /**
+   * When an account was deleted or disabled of late: who has logged in before may still be about to
+   * bind, whoever has the name by then.
+   */
+  readonly #barred = new Recent<number>(LOGINS, BARRED_MS);
+  /** The other modules are about to go: no deletion can be finished any more. */
+  #closing = false;
   /** Times of logins not yet written, by node. */
   #loggedIn = new Map<string, number>();
 
@@ -208,7 +214,8 @@ class Accounts {
 
   bound(session: Session): void {
     const { node } = session.account.jid;
-    if (this.#barred.get(node) !== undefined) {
+    const barred = this.#barred.get(node);
+    if (barred !== undefined && session.loginBegun <= barred) {
       session.end(new StreamError("not-authorized", "the account was deleted or disabled"));
       return;
     }
@@ -242,7 +249,6 @@ class Accounts {
     });
     if (changes === 0) return "conflict";
     this.#existing.set(account.node, true);
-    this.#barred.delete(account.node);
     return "created";
   }
 
@@ -271,7 +277,7 @@ class Accounts {
     this.#existing.delete(account.node);
     this.#logins.delete(account.node);
     if (changes === 0) return undefined;
-    this.#barred.set(account.node, true);
+    this.#barred.set(account.node, performance.now());
     await this.#host.tell(accountClosing, account);
     await endSessions(this.#host, account, "the account was deleted");
     await this.#finish(account);
@@ -282,6 +288,8 @@ class Accounts {
   async #finish(account: Jid): Promise<void> {
     await this.#host.tell(accountDeleted, account);
     this.#loggedIn.delete(account.node);
+    // Not everybody may have heard of it: the next start begins anew, as long as the row is there.
+    if (this.#closing) return;
     await this.#sql.remove.run(this.#key(account));
   }
 
@@ -291,6 +299,10 @@ class Accounts {
       if (this.#deleting.has(node)) continue;
       await this.#finish(Jid.of(node, this.#host.domain));
     }
+  }
+
+  closing(): void {
+    this.#closing = true;
   }
 
   async end(): Promise<void> {
@@ -305,9 +317,9 @@ class Accounts {
     });
     this.#logins.delete(account.node);
     if (changes === 0) return undefined;
-    if (enabled) this.#barred.delete(account.node);
-    else this.#barred.set(account.node, true);
-    if (!enabled) await endSessions(this.#host, account, "the account was disabled");
+    if (enabled) return true;
+    this.#barred.set(account.node, performance.now());
+    await endSessions(this.#host, account, "the account was disabled");
     return true;
   }
 

@@ -4,6 +4,9 @@ import * as v from "valibot";
 import { defineModule, type ModuleHost, result } from "../lib/module.ts";
 import { type Session, slot } from "../lib/session.ts";
 import { StanzaError, StreamError } from "../lib/errors.ts";
+import { mayDiscover } from "../lib/hooks/disco.ts";
+import { type Later, then } from "../lib/later.ts";
+import type { Stanza } from "../lib/stanza.ts";
 import { xml } from "../lib/xml/element.ts";
 import { duration, setting } from "../lib/config/setting.ts";
 
@@ -37,13 +40,24 @@ export default defineModule({
     host.feature(PING_NS);
     host.accountFeature(PING_NS);
     host.iq.get(PING_NS, "ping", () => result());
-    host.iq.get(PING_NS, "ping", () => result(), "owner");
+    // On behalf of an account (§4.2), for those who may see its presence.
+    host.iq.get(PING_NS, "ping", (iq) =>
+      then(mayPing(host, iq), (may) => {
+        if (!may) throw new StanzaError("service-unavailable");
+        return result();
+      }), "account");
     const { interval } = host.config;
     if (interval > 0) host.every(interval / PARTS, () => pingThoseDue(host, interval));
   },
 });
 
 type Host = ModuleHost<v.InferOutput<typeof config>>;
+
+function mayPing(host: Host, iq: Stanza): Later<boolean> {
+  const account = iq.to!.toBare();
+  if (iq.from!.bare === account.bare) return true;
+  return then(host.ask(mayDiscover, account, iq.from!), (may) => may === true);
+}
 
 function pingThoseDue(host: Host, interval: number): void {
   const now = performance.now();

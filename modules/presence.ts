@@ -13,6 +13,7 @@ import { accountDeleted } from "../lib/hooks/accounts.ts";
 import { mayDiscover } from "../lib/hooks/disco.ts";
 import { presenceChanged, presenceFromClient, presenceToAccount } from "../lib/hooks/presence.ts";
 import { rosterGet, rosterItemRemoved } from "../lib/hooks/roster.ts";
+import { rosterChange } from "../lib/hooks/roster_changes.ts";
 import { iqToSession } from "../lib/hooks/stanzas.ts";
 import { sessionClosed, streamFeatures } from "../lib/hooks/streams.ts";
 import { flag, setting, wholeNumber } from "../lib/config/setting.ts";
@@ -69,7 +70,9 @@ function subscriptions(host: ModuleHost<Settings>, book: ContactBook): void {
   const probes = new Probes(host, book);
 
   host.on(streamFeatures, (features, negotiation) => {
-    if (negotiation.account !== undefined) return [...features, xml("sub", NS_PREAPPROVAL)];
+    // Without rosters there is nothing to keep an approval in.
+    if (negotiation.account === undefined || !host.has(rosterChange)) return;
+    return [...features, xml("sub", NS_PREAPPROVAL)];
   });
 
   host.on(presenceFromClient, (session, stanza) => {

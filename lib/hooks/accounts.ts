@@ -66,7 +66,7 @@ export const deleteAccount = ask<[account: Jid], boolean>(
 /** All stored data of the account must go: every module removes its own. */
 export const accountDeleted = tell<[account: Jid]>(
   "account.deleted",
-  "an account was deleted: remove what belongs to it",
+  "an account was deleted, or a guest has left: remove what belongs to it",
 );
 
 /** Lets an account log in or not. */

@@ -1,4 +1,4 @@
-/** The moment between an account's end and that of its data. */
+/** The moments between the end of an account, or of a host, and that of what belongs to it. */
 
 import type { Jid } from "../jid.ts";
 import { tell } from "./hook.ts";
@@ -10,4 +10,14 @@ import { tell } from "./hook.ts";
 export const accountClosing = tell<[account: Jid]>(
   "account.closing",
   "an account was deleted and its sessions are about to be ended",
+);
+
+/**
+ * The host is about to go, or the server to stop: its sessions are ended, its modules are all still
+ * there. What needs the other modules is done now, or put off until the next start.
+ */
+export const hostClosing = tell<[]>(
+  "host.closing",
+  "the modules of the host are about to be unloaded, all of them",
+  { timeout: 5000 },
 );

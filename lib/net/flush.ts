@@ -24,6 +24,12 @@ export class Flusher {
     this.#scheduled = false;
     const dirty = this.#dirty;
     this.#dirty = [];
-    for (let i = 0; i < dirty.length; i++) dirty[i]!.flush();
+    for (let i = 0; i < dirty.length; i++) {
+      try {
+        dirty[i]!.flush();
+      } catch (e) {
+        reportError(e); // the others are not registered again: this is their turn
+      }
+    }
   };
 }

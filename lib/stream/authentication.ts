@@ -37,6 +37,8 @@ export class Authentication {
   #offered: readonly string[] = [];
   #bindings: readonly string[] = [];
   #running: Mechanism | undefined = undefined;
+  /** Its name. */
+  #name = "";
   #failures = 0;
 
   constructor(negotiation: Negotiation, host: Host) {
@@ -115,9 +117,21 @@ export class Authentication {
       ? createMechanism(mechanism, this.#context())
       : undefined;
     if (this.#running === undefined) {
-      return this.#fail({ kind: "failure", condition: "invalid-mechanism" });
+      return this.#fail({
+        kind: "failure",
+        condition: this.#needsTls(mechanism) ? "encryption-required" : "invalid-mechanism",
+      });
     }
+    this.#name = mechanism;
+    this.#n.loginBegun = performance.now();
     return this.#step(element);
+  }
+
+  /** RFC 6120 §6.5.4: it would be offered, only not here. */
+  #needsTls(mechanism: string): boolean {
+    const { secure, server } = this.#n;
+    return !secure && !this.#offered.includes(mechanism) &&
+      server.config.auth.mechanisms.some((name) => name === mechanism);
   }
 
   #context(): SaslContext {
@@ -184,6 +198,13 @@ export class Authentication {
 
   #succeed(step: SaslStep & { kind: "success" }): Later<Jid | undefined> {
     const account = Jid.of(step.node, this.#host.domain);
+    const { claimed, secure } = this.#n;
+    const guest = this.#name === "ANONYMOUS";
+    // RFC 6120 §6.4.6; a guest cannot know its name before.
+    if (secure && claimed !== undefined && !guest && claimed.bare !== account.bare) {
+      throw new StreamError("invalid-from", "logged in as somebody else");
+    }
+    this.#n.guest = guest;
     return then(this.#host.hooks.ask(mayLogin, account), (may) => {
       if (may !== true && may !== undefined) return this.#fail({ kind: "failure", condition: may });
       const { transport } = this.#n.stream;

@@ -29,7 +29,7 @@ export function bindResource(
     const full = place(host, account, chosen === undefined ? wanted : prepResource(chosen));
     if (full instanceof StanzaError) return n.refuse(request, full);
     n.stream.clearDeadline();
-    return then(host.bind(full, n.stream), (session) => answer(session, request));
+    return then(host.bind(full, n), (session) => answer(session, request));
   });
 }
 
@@ -40,7 +40,7 @@ function place(host: Host, account: Jid, resource: string | undefined): Jid | St
   if (old !== undefined) {
     switch (host.server.config.bind.conflict) {
       case "refuse-new":
-        return new StanzaError("conflict");
+        return new StanzaError("conflict", { type: "modify" });
       case "rename-new":
         resource = prepResource(`${resource}-${generated()}`) ?? generated();
         break;

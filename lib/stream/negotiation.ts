@@ -19,6 +19,7 @@ import { negotiationElement, streamFeatures, streamOpened } from "../hooks/strea
 import { Authentication } from "./authentication.ts";
 import { bindResource } from "./bind.ts";
 import type { StreamReader, XmppStream } from "./stream.ts";
+import { LANG, responseHeader } from "./stream.ts";
 
 /** Refused attempts to bind a resource after which the stream is closed. */
 const MAX_REFUSALS = 10;
@@ -30,8 +31,14 @@ export class Negotiation implements StreamReader {
   host: Host | undefined = undefined;
   /** The account that SASL has proved: node and domain. */
   account: Jid | undefined = undefined;
-  /** The language the client asked for, "en" if none. */
-  lang = "en";
+  /** The client's language, where it has named one other than ours. */
+  lang: string | undefined = undefined;
+  /** When the exchange began that proved the account (`performance.now()`); 0 before. */
+  loginBegun = 0;
+  /** True for a guest (SASL ANONYMOUS). */
+  guest = false;
+  /** Who the client said it was in the header of this stream. */
+  claimed: Jid | undefined = undefined;
   /** Why EXTERNAL may be offered: the accounts the client's certificate speaks for. */
   certificateJids: readonly Jid[] | undefined = undefined;
   #sasl: Authentication | undefined = undefined;
@@ -58,15 +65,11 @@ export class Negotiation implements StreamReader {
   onHeader(stream: XmppStream, header: StreamHeader): Later<void> {
     const to = header.attrs.to === undefined ? undefined : parseJid(header.attrs.to);
     const host = to === undefined || !to.isBare ? undefined : this.server.hosts.get(to.full);
-    this.lang = header.attrs["xml:lang"] ?? "en";
-    // The answer's `to` is only good for a client whose name we know (RFC 6120 §4.7.2).
-    stream.sendHeader({
-      id: crypto.randomUUID(),
-      from: host?.domain ?? this.server.defaultDomain,
-      to: this.account?.full,
-      version: "1.0",
-      "xml:lang": this.lang,
-    }, NS.client);
+    const { from } = header.attrs;
+    this.claimed = from === undefined ? undefined : parseJid(from);
+    this.lang = foreign(header.attrs["xml:lang"]);
+    const ours = responseHeader(host?.domain ?? this.server.defaultDomain, this.claimed?.bare);
+    stream.sendHeader(ours, NS.client);
     checkHeader(header);
     if (host === undefined) {
       throw new StreamError(
@@ -74,7 +77,7 @@ export class Negotiation implements StreamReader {
         header.attrs.to === undefined ? "no `to` in the stream header" : undefined,
       );
     }
-    if (this.account !== undefined) this.#checkSameAccount(host, header);
+    if (this.account !== undefined) this.#checkSameAccount(host, this.account, from);
     this.host = host;
     const { see_other_host } = host.config;
     if (see_other_host !== undefined) {
@@ -83,12 +86,11 @@ export class Negotiation implements StreamReader {
     return then(host.hooks.ask(streamOpened, this), () => this.#sendFeatures());
   }
 
-  #checkSameAccount(host: Host, header: StreamHeader): void {
-    if (host.domain !== this.account!.domain) {
+  #checkSameAccount(host: Host, account: Jid, from: string | undefined): void {
+    if (host.domain !== account.domain) {
       throw new StreamError("host-unknown", "logged in elsewhere");
     }
-    const { from } = header.attrs;
-    if (from !== undefined && parseJid(from)?.bare !== this.account!.bare) {
+    if (from !== undefined && this.claimed?.bare !== account.bare) {
       throw new StreamError("invalid-from");
     }
   }
@@ -195,6 +197,7 @@ export class Negotiation implements StreamReader {
   }
 
   #authenticated(account: Jid): void {
+    if (this.stream.closed) return; // while the proof was checked
     this.account = account;
     this.#sasl = undefined;
     this.stream.configure(this.host!.streamSettings);
@@ -202,6 +205,7 @@ export class Negotiation implements StreamReader {
   }
 
   onClosed(stream: XmppStream, reason: string | undefined): void {
+    this.server.unbound.delete(stream);
     this.server.log.area("c2s").debug("stream closed before a session", {
       remote: stream.transport.remote,
       reason: reason ?? "closed",
@@ -241,6 +245,12 @@ function checkHeader(header: StreamHeader): void {
   if (version === null || Number(version[1]) < 1) {
     throw new StreamError("unsupported-version", "1.0 is needed");
   }
+}
+
+/** A client's language (RFC 6120 §4.7.4), unless it is ours or no language tag at all. */
+function foreign(lang: string | undefined): string | undefined {
+  if (lang === undefined || lang.length > 64 || lang.toLowerCase() === LANG) return undefined;
+  return /^[a-z]{1,8}(-[a-z0-9]{1,8})*$/i.test(lang) ? lang : undefined;
 }
 
 function isStanza(name: string): boolean {

@@ -29,11 +29,15 @@ export interface StreamReader {
   onClosed(stream: XmppStream, reason: string | undefined): void;
   /** TLS, begun by `stream.startTls`, is established. */
   onSecure?(stream: XmppStream): void;
+  /** Elements that came before the connection was lost are still handled, while there is time. */
+  readonly finishes?: boolean;
 }
 
 /** What all streams of a listener share. */
 export interface StreamSettings {
   readonly limits: XmlLimits;
+  /** Who speaks where a stream ends before it has named its host. */
+  readonly from: string;
   /** Most characters waiting to be sent to a reader too slow to take them. */
   readonly outputBytes: number;
   /** Allowance of input; undefined for any. */
@@ -49,6 +53,8 @@ const enum Phase {
   /** Our header has not been sent yet (in this life of the stream). */
   Fresh,
   Open,
+  /** The connection is lost; what it had brought is still being handled. */
+  Lost,
   /** `</stream:stream>` is sent; the other's is awaited. */
   Closing,
   Closed,
@@ -74,6 +80,8 @@ export class XmppStream implements TransportOwner {
   #peerClosed = false;
   /** Our side of the connection is ended: what still comes is not even looked at. */
   #ending = false;
+  /** Why the connection was lost. */
+  #lostBy: string | undefined = undefined;
   /** A TLS handshake is going on: neither side can say anything. */
   #securing = false;
   /** More waits to be sent than may; told at the end of this turn. */
@@ -90,8 +98,9 @@ export class XmppStream implements TransportOwner {
     transport.owner = this;
   }
 
+  /** Nothing can be sent any more. */
   get closed(): boolean {
-    return this.#phase >= Phase.Closing;
+    return this.#phase >= Phase.Lost;
   }
 
   /** Bytes that wait to be sent. */
@@ -113,7 +122,7 @@ export class XmppStream implements TransportOwner {
 
   /** Queues text; it leaves at the end of this turn of the event loop. */
   send(text: string): void {
-    if (this.#phase >= Phase.Closing || this.#overflowed) return;
+    if (this.closed || this.#overflowed) return;
     this.#queue(text);
     // Not ended here: whoever sends may be in the midst of an account's sessions.
     this.#overflowed = this.#out.length > this.settings.outputBytes;
@@ -129,7 +138,7 @@ export class XmppStream implements TransportOwner {
 
   flush(): void {
     this.#dirty = false;
-    if (this.#out === "" || this.#phase === Phase.Closed) return;
+    if (this.#out === "" || this.#phase === Phase.Closed || this.#phase === Phase.Lost) return;
     if (this.#overflowed && this.#phase !== Phase.Closing) return this.#tooSlow();
     const out = this.#out;
     this.#out = "";
@@ -165,13 +174,23 @@ export class XmppStream implements TransportOwner {
     this.#queue(head + ">");
   }
 
+  /** What ends before the other's header came ends after ours nonetheless (RFC 6120 §4.9.1.2). */
+  #openAnyway(): void {
+    if (this.#phase !== Phase.Fresh) return;
+    this.sendHeader(responseHeader(this.settings.from, undefined), NS.client);
+  }
+
   /** True once our header is out. */
   get headerSent(): boolean {
     return this.#phase !== Phase.Fresh;
   }
 
-  /** A new stream over the same connection (RFC 6120 §4.3.3); `discard` forgets pipelined input. */
+  /**
+   * A new stream over the same connection (RFC 6120 §4.3.3); `discard` forgets pipelined input. One
+   * that is over stays so: whoever restarts it may have waited for something.
+   */
   restart(discard: boolean): void {
+    if (this.closed) return;
     this.#phase = Phase.Fresh;
     this.#parser.reset(discard);
   }
@@ -179,6 +198,7 @@ export class XmppStream implements TransportOwner {
   /** Sends what is queued, forgets pipelined plain text, and begins TLS (RFC 6120 §5.4.3.3). */
   startTls(context: Parameters<Transport["startTls"]>[0]): void {
     this.flush();
+    if (this.closed) return; // that was too much for a slow reader
     this.restart(true);
     this.#securing = true;
     this.transport.startTls(context);
@@ -188,22 +208,24 @@ export class XmppStream implements TransportOwner {
 
   /** Ends the stream with an error (RFC 6120 §4.9.1) and the closing handshake. */
   fail(error: StreamError): void {
+    if (this.#phase === Phase.Lost) return this.#destroy(error.toString());
     if (this.closed) return;
     this.settings.log.info("stream error sent", {
       remote: this.transport.remote,
       error: error.toString(),
     });
     if (this.#securing) return this.#destroy(error.toString());
-    if (this.#phase === Phase.Fresh) this.sendHeader({ version: "1.0", id: "" }, NS.client);
+    this.#openAnyway();
     this.#queue(error.toXml());
     this.close(error.toString());
   }
 
   /** Ends the stream in good order (RFC 6120 §4.4). */
   close(reason?: string): void {
+    if (this.#phase === Phase.Lost) return this.#destroy(reason);
     if (this.closed) return;
     if (this.#securing) return this.#destroy(reason);
-    if (this.#phase === Phase.Fresh) this.sendHeader({ version: "1.0" }, NS.client);
+    this.#openAnyway();
     this.#queue("</stream:stream>");
     this.flush();
     if (this.closed) return; // that was too much for a slow reader
@@ -313,6 +335,7 @@ export class XmppStream implements TransportOwner {
       if (this.#phase === Phase.Closed) return;
       if (this.#paused) this.#unpause();
       this.#read();
+      if (this.#phase === Phase.Lost && !this.#busy) this.#destroy(this.#lostBy);
     };
     done.then(goOn, (e) => {
       this.#inputFailed(e);
@@ -354,16 +377,45 @@ export class XmppStream implements TransportOwner {
 
   onEnd(): void {
     // The connection is half closed without a closing tag: nothing more can come.
-    if (this.#phase < Phase.Closing) this.#destroy("connection closed by the other side");
+    if (this.#phase < Phase.Closing) this.#lose("connection closed by the other side");
     else this.transport.end();
   }
 
   onClose(reason: string | undefined): void {
-    this.#destroy(reason ?? "connection lost");
+    if (this.#phase < Phase.Closing) this.#lose(reason ?? "connection lost");
+    else this.#destroy(reason);
+  }
+
+  /** What has come is no less valid because nothing will follow: a client may send and be gone. */
+  #lose(reason: string): void {
+    if (this.#phase === Phase.Lost) return;
+    if (!this.#busy || this.#phase !== Phase.Open || this.reader.finishes !== true) {
+      return this.#destroy(reason);
+    }
+    this.#phase = Phase.Lost;
+    this.#lostBy = reason;
+    this.#out = "";
+    this.#deadline?.cancel();
+    this.#deadline = this.settings.deadlines.after(
+      this.settings.closeTimeoutMs,
+      () => this.#destroy(reason),
+    );
+    this.transport.end();
   }
 
   onSecure(): void {
     this.#securing = false;
     this.reader.onSecure?.(this);
   }
+}
+
+/** The language of our own texts: the one a server that knows no other has to name (§4.7.4). */
+export const LANG = "en";
+
+/** Attributes of the header that answers a client's (RFC 6120 §4.7), with an unguessable id. */
+export function responseHeader(
+  from: string,
+  to: string | undefined,
+): { readonly [name: string]: string | undefined } {
+  return { id: crypto.randomUUID(), from, to, version: "1.0", "xml:lang": LANG };
 }

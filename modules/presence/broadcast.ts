@@ -31,6 +31,8 @@ export class Broadcaster {
   /** `stanza` has no `to`. */
   available(session: Session, stanza: Stanza, initial: boolean): Later<void> {
     return then(this.#book.of(session.account), (contacts) => {
+      // It may have become unavailable, or ended, while its contacts were looked up.
+      if (session.presence === undefined) return;
       if (announced.get(session) !== true) announced.set(session, true);
       toOwn(session, stanza);
       this.#toWatchers(session, stanza, contacts);

@@ -1,10 +1,11 @@
 /**
- * What parsing and writing a stanza costs: `deno run -A tests/bench/xml.ts`. Prints microseconds per
- * stanza, from bytes to an element, for four sizes.
+ * What parsing and writing a stanza costs, in microseconds, from bytes to an element and back. Started
+ * alone (`deno run -A tests/bench/xml.ts`) it prints all of it, for several kinds of stanzas.
  */
 
 import { toXml } from "../../lib/xml/element.ts";
 import { defaultXmlLimits, StreamParser } from "../../lib/xml/parser.ts";
+import { type Figure, perCall, scaled } from "./figure.ts";
 
 const HEADER = "<stream:stream xmlns='jabber:client' version='1.0' to='example.org' " +
   "xmlns:stream='http://etherx.jabber.org/streams'>";
@@ -48,15 +49,20 @@ const CASES: readonly (readonly [string, string])[] = [
 
 const bytes = (s: string) => new TextEncoder().encode(s);
 
-/** Microseconds per call: the best of several rounds. */
-function measure(run: () => void, times: number): number {
-  let best = Infinity;
-  for (let round = 0; round < 7; round++) {
-    const start = performance.now();
-    for (let i = 0; i < times; i++) run();
-    best = Math.min(best, (performance.now() - start) * 1000 / times);
-  }
-  return best;
+/** Microseconds per stanza. */
+interface Costs {
+  readonly stanza: string;
+  readonly bytes: number;
+  /** Each in a chunk of its own. */
+  readonly parse: number;
+  /** Ten in a chunk. */
+  readonly batch: number;
+  /** Each in two chunks. */
+  readonly split: number;
+  /** Written by copying the source. */
+  readonly copy: number;
+  /** Written from the element's parts. */
+  readonly write: number;
 }
 
 function open() {
@@ -66,52 +72,59 @@ function open() {
   return parser;
 }
 
-if (import.meta.main) {
-  const table: { [column: string]: string | number }[] = [];
-  for (const [name, text] of CASES) {
-    const chunk = bytes(text);
-    const times = Math.ceil(2e7 / (chunk.length + 200));
-    const parser = open();
-    const parse = measure(() => {
-      parser.push(chunk);
-      if (parser.next() === undefined) throw new Error("not parsed");
-      parser.next();
-    }, times);
-
-    const ten = bytes(text.repeat(10));
-    const batch = measure(() => {
-      parser.push(ten);
-      while (parser.next() !== undefined);
-    }, times / 10) / 10;
-
-    const halves = [
-      chunk.subarray(0, chunk.length >> 1),
-      chunk.subarray(chunk.length >> 1),
-    ] as const;
-    const split = measure(() => {
-      parser.push(halves[0]);
-      parser.next();
-      parser.push(halves[1]);
-      parser.next();
-    }, times);
-
+function costsOf(stanza: string, text: string, scale: number): Costs {
+  const chunk = bytes(text);
+  const times = scaled(4e6 / (chunk.length + 200), scale, 10);
+  const parser = open();
+  const parse = perCall(() => {
     parser.push(chunk);
-    const element = parser.next();
-    if (typeof element !== "object" || !("children" in element)) throw new Error("no element");
-    const copy = measure(() => void toXml(element, ""), times);
-    element.source = undefined;
-    const write = measure(() => void toXml(element, ""), times);
+    if (parser.next() === undefined) throw new Error("not parsed");
+    parser.next();
+  }, times);
 
-    table.push({
-      stanza: name,
-      bytes: chunk.length,
-      parse: parse.toFixed(2),
-      "in batches of 10": batch.toFixed(2),
-      "in two pieces": split.toFixed(2),
-      "write from source": copy.toFixed(2),
-      "write anew": write.toFixed(2),
-    });
-  }
+  const ten = bytes(text.repeat(10));
+  const batch = perCall(() => {
+    parser.push(ten);
+    while (parser.next() !== undefined);
+  }, times / 10) / 10;
+
+  const halves = [chunk.subarray(0, chunk.length >> 1), chunk.subarray(chunk.length >> 1)] as const;
+  const split = perCall(() => {
+    parser.push(halves[0]);
+    parser.next();
+    parser.push(halves[1]);
+    parser.next();
+  }, times);
+
+  parser.push(chunk);
+  const element = parser.next();
+  if (typeof element !== "object" || !("children" in element)) throw new Error("no element");
+  const copy = perCall(() => void toXml(element, ""), times);
+  element.source = undefined;
+  const write = perCall(() => void toXml(element, ""), times);
+  return { stanza, bytes: chunk.length, parse, batch, split, copy, write };
+}
+
+/** What matters most of it. */
+export function parserFigures(scale: number): Figure[] {
+  return CASES.map(([name, text]) => costsOf(name, text, scale)).flatMap((c) => [
+    { what: `${c.stanza} (${c.bytes} bytes), read`, unit: "µs", value: c.parse },
+    { what: `${c.stanza} (${c.bytes} bytes), written anew`, unit: "µs", value: c.write },
+  ]);
+}
+
+if (import.meta.main) {
   console.log("microseconds per stanza");
-  console.table(table);
+  console.table(CASES.map(([name, text]) => {
+    const c = costsOf(name, text, 1);
+    return {
+      stanza: c.stanza,
+      bytes: c.bytes,
+      parse: c.parse.toFixed(2),
+      "in batches of 10": c.batch.toFixed(2),
+      "in two pieces": c.split.toFixed(2),
+      "write from source": c.copy.toFixed(2),
+      "write anew": c.write.toFixed(2),
+    };
+  }));
 }

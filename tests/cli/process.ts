@@ -66,7 +66,7 @@ export async function run(args: readonly string[], options: RunOptions = {}): Pr
     await writer.write(new TextEncoder().encode(options.stdin)).catch(() => {});
     await writer.close().catch(() => {});
   }
-  const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
+  const timer = setTimeout(() => kill(child), PATIENCE_MS);
   const { code, stdout, stderr } = await child.output();
   clearTimeout(timer);
   const decoder = new TextDecoder();
@@ -86,6 +86,15 @@ function spawn(
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+}
+
+/** Ends a process that was started here, if it has not ended yet. */
+export function kill(child: Deno.ChildProcess): void {
+  try {
+    child.kill("SIGKILL");
+  } catch {
+    // It has ended.
+  }
 }
 
 /** A port of 127.0.0.1 that is free now. */
@@ -239,7 +248,7 @@ export class Confab implements AsyncDisposable {
 
   /** Waits for the end of the process; all of its output is there then. */
   async exited(): Promise<Deno.CommandStatus> {
-    const timer = setTimeout(() => this.child.kill("SIGKILL"), PATIENCE_MS);
+    const timer = setTimeout(() => kill(this.child), PATIENCE_MS);
     const status = await this.child.status;
     clearTimeout(timer);
     await this.#drained;
@@ -248,8 +257,10 @@ export class Confab implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const client of this.server.clients) client.cut();
-    if (this.#running) this.child.kill("SIGKILL");
-    if (this.child !== undefined) await this.exited();
+    if (this.child !== undefined) {
+      kill(this.child);
+      await this.exited();
+    }
     if (this.owned) await rm(this.folder, { recursive: true, force: true });
   }
 }

@@ -5,6 +5,8 @@
 
 import assert from "node:assert/strict";
 
+import { kill } from "../cli/process.ts";
+
 /** How long a client may take for what it should see at once. */
 const PATIENCE_MS = 20_000;
 
@@ -69,13 +71,13 @@ export class LineClient implements AsyncDisposable {
   /** Ends the client in good order, by the end of its input. */
   async end(): Promise<void> {
     await this.#stdin.close();
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), PATIENCE_MS);
+    const timer = setTimeout(() => kill(this.#child), PATIENCE_MS);
     await this.#done;
     clearTimeout(timer);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#ended) this.#child.kill("SIGKILL");
+    kill(this.#child);
     await this.#done;
     await this.#stdin.abort().catch(() => {});
   }

@@ -31,8 +31,9 @@ class Client(slixmpp.ClientXMPP):
         await self.get_roster()
         self.send_presence()
         secure = self.transport.get_extra_info("cipher") is not None
+        # The event loop itself holds tasks weakly.
+        self.obeying = asyncio.ensure_future(self.obey())
         tell(event="online", jid=self.boundjid.full, secure=secure)
-        await self.obey()
 
     def message(self, message):
         tell(event="message", **{"from": str(message["from"])}, type=message["type"], body=message["body"])
@@ -52,7 +53,7 @@ class Client(slixmpp.ClientXMPP):
     async def obey(self):
         reader = asyncio.StreamReader()
         loop = asyncio.get_running_loop()
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        self.pipe = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         while line := await reader.readline():
             order = json.loads(line)
             to = order.get("to")

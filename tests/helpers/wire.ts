@@ -5,7 +5,7 @@
 
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
-import type { TLSSocket } from "node:tls";
+import type { ConnectionOptions, TLSSocket } from "node:tls";
 import { connect as connectTls } from "node:tls";
 import { streamParser } from "./xml.ts";
 import type { Tag } from "./xml.ts";
@@ -55,13 +55,18 @@ export class Wire {
   }
 
   /** The TLS handshake, now. */
-  async handshake(servername: string, alpn?: string[]): Promise<void> {
+  async handshake(
+    servername: string,
+    alpn?: string[],
+    more: ConnectionOptions = {},
+  ): Promise<void> {
     this.#socket.removeAllListeners();
     const tls = connectTls({
       socket: this.#socket,
       servername,
       rejectUnauthorized: false,
       ALPNProtocols: alpn,
+      ...more,
     });
     this.transcript.push("   (TLS)");
     this.#socket = await connected(tls, "secureConnect");
@@ -81,6 +86,11 @@ export class Wire {
   /** Stops reading from the connection (one without TLS). */
   pause(): void {
     this.#socket.pause();
+  }
+
+  /** Reads again. */
+  resume(): void {
+    this.#socket.resume();
   }
 
   /** Cuts the connection without a word. */

@@ -110,7 +110,7 @@ test(
     const old = await login(server, "alice", { resource: "balcony" });
     const client = await unbound(server);
     client.send(bind("<resource>balcony</resource>"));
-    await client.receives(refusal("conflict", "cancel"));
+    await client.receives(refusal("conflict", "modify"));
     await client.bind("chamber");
     await client.sync();
     await old.sync();

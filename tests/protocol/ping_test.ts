@@ -34,7 +34,7 @@ Deno.test("XEP-0199: a ping is a get; another's account answers nobody", () =>
     for (const whom of ["bob", "nobody"]) {
       alice.send(`<iq type='get' id='${whom}' to='${whom}@localhost'>${PING}</iq>`);
       await alice.receives(
-        `<iq type='error' id='${whom}'><error><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`,
+        `<iq type='error' id='${whom}'><error><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`,
       );
     }
   }));

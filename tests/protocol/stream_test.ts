@@ -62,10 +62,12 @@ test("§4.7.3: stream ids are unique, after restarts too", async (server) => {
   assert.equal(ids.size, 6);
 });
 
-test("§4.7.4: the language of the stream is the client's", async (server) => {
-  const client = await connect(server);
-  client.sendHeader({ "xml:lang": "de-AT" });
-  assert.equal((await client.header()).attrs["xml:lang"], "de-AT");
+test("§4.7.4: the language of our texts, whatever the client's is", async (server) => {
+  for (const lang of ["de-AT", "en-GB", "en", "", "no language"]) {
+    const client = await connect(server);
+    client.sendHeader({ "xml:lang": lang });
+    assert.equal((await client.header()).attrs["xml:lang"], "en");
+  }
 });
 
 test("§4.7.2: the domain is compared as a domain", async (server) => {

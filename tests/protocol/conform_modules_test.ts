@@ -1,0 +1,230 @@
+/**
+ * Every module can be switched off, and is advertised only while it is on: for each one a server
+ * without it is compared with one that has them all. And whatever is advertised works.
+ */
+
+import assert from "node:assert/strict";
+import { connect, login, NS, online } from "../helpers/client.ts";
+import type { TestClient } from "../helpers/client.ts";
+import { authenticate } from "../helpers/sasl.ts";
+import { withServer } from "../helpers/server.ts";
+import { builtin } from "../../modules/index.ts";
+
+const DISCO_INFO = "http://jabber.org/protocol/disco#info";
+const ROSTER = "jabber:iq:roster";
+const ALL = Object.keys(builtin);
+
+/** What a server shows of itself: features of streams, and of service discovery. */
+type Shown = readonly string[];
+
+/**
+ * What goes with each module, and nothing else. `host` and `account` are features in disco#info,
+ * `form` a form there, `before` and `after` are stream features before and after the login.
+ */
+const goesWith: Readonly<Record<string, readonly string[]>> = {
+  auth: [], // its own test below: without it there is no login to look from
+  blocking: ["host urn:xmpp:blocking"],
+  caps: [
+    "host http://jabber.org/protocol/caps",
+    "host urn:xmpp:caps",
+    "after c http://jabber.org/protocol/caps",
+    "after c urn:xmpp:caps",
+  ],
+  contact: ["form http://jabber.org/network/serverinfo"],
+  disco: [], // all of disco#info; its own test below
+  last: ["host jabber:iq:last", "account jabber:iq:last"],
+  limits: ["before limits urn:xmpp:stream-limits:0", "after limits urn:xmpp:stream-limits:0"],
+  offline: ["host msgoffline", "host http://jabber.org/protocol/offline"],
+  ping: ["host urn:xmpp:ping", "account urn:xmpp:ping"],
+  presence: ["after sub urn:xmpp:features:pre-approval"],
+  private: ["host jabber:iq:private"],
+  register: ["host jabber:iq:register", "before register http://jabber.org/features/iq-register"],
+  roster: [
+    "after ver urn:xmpp:features:rosterver",
+    // An approval given in advance is kept in the roster.
+    "after sub urn:xmpp:features:pre-approval",
+  ],
+  stable_ids: ["host urn:xmpp:sid:0", "account urn:xmpp:sid:0"],
+  time: ["host urn:xmpp:time"],
+  vcard: ["host vcard-temp", "account vcard-temp"],
+  version: ["host jabber:iq:version"],
+};
+
+const SETTINGS = { modules: { contact: { admin: ["mailto:admin@localhost"] } } };
+
+function streamFeatures(stage: string, client: TestClient): string[] {
+  return client.last.elements().map((f) => `${stage} ${f.name} ${f.ns}`);
+}
+
+/** Looks at a server with these modules as a client does. */
+async function look(modules: readonly string[]): Promise<Shown> {
+  const shown: string[] = [];
+  await withServer(SETTINGS, { modules }, async (server) => {
+    await server.addUser("alice@localhost", "secret");
+    const alice = await connect(server, { tls: "direct" });
+    await alice.open();
+    shown.push(...streamFeatures("before", alice));
+    await authenticate(alice, "alice", "secret", "PLAIN");
+    await alice.open();
+    shown.push(...streamFeatures("after", alice));
+    await alice.bind();
+    for (const [what, to] of [["host", "localhost"], ["account", "alice@localhost"]] as const) {
+      alice.send(`<iq type='get' id='${what}' to='${to}'><query xmlns='${DISCO_INFO}'/></iq>`);
+      const query = (await alice.next()).child("query", DISCO_INFO);
+      for (const f of query?.elements().filter((e) => e.name === "feature") ?? []) {
+        shown.push(`${what} ${f.attrs.var}`);
+      }
+      for (const x of query?.elements().filter((e) => e.ns === "jabber:x:data") ?? []) {
+        shown.push(`form ${x.child("field")?.child("value")?.text()}`);
+      }
+    }
+  });
+  return shown.sort();
+}
+
+const withAll = look(ALL);
+
+Deno.test("every module is in the table, and every line of it is shown", async () => {
+  assert.deepEqual(Object.keys(goesWith).sort(), [...ALL].sort());
+  const shown = await withAll;
+  for (const line of Object.values(goesWith).flat()) assert.ok(shown.includes(line), line);
+  assert.equal(new Set(shown).size, shown.length, "nothing is advertised twice");
+});
+
+for (const name of ALL.filter((m) => m !== "auth" && m !== "disco")) {
+  Deno.test(`without ${name} all is as before, less what goes with it`, async () => {
+    const without = await look(ALL.filter((m) => m !== name));
+    const gone = goesWith[name]!;
+    assert.deepEqual(without, (await withAll).filter((line) => !gone.includes(line)));
+  });
+}
+
+Deno.test("without disco there is no service discovery, and no capabilities of the server", async () => {
+  const without = await look(ALL.filter((m) => m !== "disco"));
+  assert.deepEqual(without.filter((line) => /^(host|account|form) /.test(line)), []);
+  assert.deepEqual(without.filter((line) => line.startsWith("after c ")), []);
+});
+
+Deno.test("without auth nobody can log in, and nothing breaks", () =>
+  withServer({}, { modules: ALL.filter((m) => m !== "auth") }, async (server) => {
+    const client = await connect(server, { tls: "direct" });
+    await client.open();
+    await assert.rejects(authenticate(client, "alice", "secret", "PLAIN"), /not-authorized/);
+  }));
+
+// ---- what is advertised works ----
+
+/** An IQ for each feature that is asked for by one; `""` where there is nothing to ask. */
+const asked: Readonly<Record<string, string>> = {
+  [DISCO_INFO]: `<query xmlns='${DISCO_INFO}'/>`,
+  "http://jabber.org/protocol/disco#items":
+    "<query xmlns='http://jabber.org/protocol/disco#items'/>",
+  "jabber:iq:last": "<query xmlns='jabber:iq:last'/>",
+  "jabber:iq:version": "<query xmlns='jabber:iq:version'/>",
+  "jabber:iq:register": "<query xmlns='jabber:iq:register'/>",
+  "jabber:iq:private": "<query xmlns='jabber:iq:private'><x xmlns='urn:x'/></query>",
+  "urn:xmpp:blocking": "<blocklist xmlns='urn:xmpp:blocking'/>",
+  "urn:xmpp:ping": "<ping xmlns='urn:xmpp:ping'/>",
+  "urn:xmpp:time": "<time xmlns='urn:xmpp:time'/>",
+  "vcard-temp": "<vCard xmlns='vcard-temp'/>",
+  "http://jabber.org/protocol/offline":
+    "<offline xmlns='http://jabber.org/protocol/offline'><fetch/></offline>",
+  "msgoffline": "",
+  "urn:xmpp:sid:0": "",
+  "urn:xmpp:caps": "",
+  "http://jabber.org/protocol/caps": "",
+};
+
+/** These serve the account of whoever asks, without `to`. */
+const OWN: ReadonlySet<string> = new Set([
+  "jabber:iq:private",
+  "urn:xmpp:blocking",
+  "http://jabber.org/protocol/offline",
+]);
+
+Deno.test("each feature of the host, of the own account and of a contact's answers", () =>
+  withServer(SETTINGS, { modules: ALL }, async (server) => {
+    const alice = await online(server, "alice");
+    const bob = await login(server, "bob");
+    bob.send("<iq type='set' id='card'><vCard xmlns='vcard-temp'><FN>Bob</FN></vCard></iq>");
+    await bob.receives("<iq type='result' id='card'/>");
+    alice.send("<iq type='set' id='card'><vCard xmlns='vcard-temp'><FN>Alice</FN></vCard></iq>");
+    await alice.receives("<iq type='result' id='card'/>");
+    bob.send("<presence to='alice@localhost' type='subscribed'/><presence/>");
+    await bob.sync();
+    alice.send("<presence to='bob@localhost' type='subscribe'/>");
+    await alice.eventually(`<presence from='${bob.jid}'/>`);
+    await alice.sync();
+    alice.skip();
+
+    for (const to of ["localhost", "alice@localhost", "bob@localhost"]) {
+      alice.send(`<iq type='get' id='d' to='${to}'><query xmlns='${DISCO_INFO}'/></iq>`);
+      const { last } = alice;
+      await alice.receives(`<iq type='result' id='d'><query xmlns='${DISCO_INFO}'/></iq>`);
+      assert.notEqual(alice.last, last);
+      const features = alice.last.child("query", DISCO_INFO)!.elements()
+        .filter((e) => e.name === "feature").map((e) => e.attrs.var!);
+      assert.ok(features.length > 3);
+      for (const feature of features) {
+        const payload = asked[feature];
+        assert.notEqual(payload, undefined, `${feature} is advertised by ${to}: how is it used?`);
+        if (payload === "") continue;
+        const address = OWN.has(feature) ? "" : ` to='${to}'`;
+        alice.send(`<iq type='get' id='f'${address}>${payload}</iq>`);
+        await alice.receives("<iq type='result' id='f'/>");
+      }
+    }
+  }));
+
+Deno.test("nodes of the server's capabilities are answered, each hash of them", () =>
+  withServer({}, { modules: ALL }, async (server) => {
+    await server.addUser("alice@localhost", "secret");
+    const alice = await connect(server, { tls: "direct" });
+    await alice.open();
+    await authenticate(alice, "alice", "secret", "PLAIN");
+    const features = await alice.open();
+    const one = features.child("c", "http://jabber.org/protocol/caps")!.attrs;
+    const two = features.child("c", "urn:xmpp:caps")!.elements();
+    await alice.bind();
+    const nodes = [
+      `${one.node}#${one.ver}`,
+      ...two.map((hash) => `urn:xmpp:caps#${hash.attrs.algo}.${hash.text()}`),
+    ];
+    for (const node of nodes) {
+      alice.send(
+        `<iq type='get' id='n' to='localhost'><query xmlns='${DISCO_INFO}' node='${node}'/></iq>`,
+      );
+      await alice.receives(
+        `<iq type='result' id='n'><query xmlns='${DISCO_INFO}' node='${node}'/></iq>`,
+      );
+    }
+    assert.equal(nodes.length, 3);
+  }));
+
+Deno.test("stream features do what they say: versions of rosters, approval in advance", () =>
+  withServer({}, { modules: ALL }, async (server) => {
+    const alice = await online(server, "alice");
+    await server.addUser("bob@localhost", "password of bob");
+    const { ver } = await alice.request(
+      `<iq type='get' id='r'><query xmlns='${ROSTER}' ver=''/></iq>`,
+      `<iq type='result'><query xmlns='${ROSTER}' ver='{ver}'/></iq>`,
+    );
+    await alice.request(
+      `<iq type='get' id='s'><query xmlns='${ROSTER}' ver='${ver}'/></iq>`,
+      "<iq type='result'>{empty}</iq>",
+    );
+    alice.send("<presence to='bob@localhost' type='subscribed'/>");
+    await alice.receives(
+      `<iq type='set'><query xmlns='${ROSTER}'><item jid='bob@localhost' approved='true'/></query></iq>`,
+    );
+  }));
+
+Deno.test("without login nothing but logging in is offered where TLS is required", () =>
+  withServer({}, { modules: ALL }, async (server) => {
+    const client = await connect(server);
+    await client.open();
+    const [first, ...more] = client.last.elements();
+    assert.equal(first!.name, "starttls");
+    assert.ok(first!.child("required", NS.tls));
+    assert.deepEqual(more.map((e) => e.name), ["limits"]);
+  }));
