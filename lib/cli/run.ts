@@ -20,7 +20,13 @@ export async function run(
   const log = createLog(config.log);
   const server = new Server(config, registry, log);
   let stop = () => {};
-  const stopped = new Promise<void>((resolve) => stop = resolve);
+  let stopping = false;
+  const stopped = new Promise<void>((resolve) => {
+    stop = () => {
+      stopping = true;
+      resolve();
+    };
+  });
   await Deno.mkdir(config.data, { recursive: true, mode: 0o700 });
   const control = await openControl({ server, readConfig, stop }, config.data);
   try {
@@ -30,10 +36,11 @@ export async function run(
     await log.close();
     throw e;
   }
-  const unwatch = watchSignals(server, readConfig, log, stop);
+  const reread = () =>
+    stopping ? Promise.reject(new Error("the server is being stopped")) : readConfig();
+  watchSignals(server, reread, log, stop);
   console.log(banner(server, line));
   await stopped;
-  unwatch();
   await server.stop();
   // Last: while it answers, no other server starts on this data.
   await control.close();
@@ -41,13 +48,16 @@ export async function run(
   return 0;
 }
 
-/** SIGTERM and SIGINT stop, SIGHUP reloads; what nobody caught is logged and survived. */
+/**
+ * SIGTERM and SIGINT stop, SIGHUP reloads; what nobody caught is logged and survived. To the end of
+ * the process: a signal to a whole group arrives more than once, and must not cut the stopping off.
+ */
 function watchSignals(
   server: Server,
   readConfig: () => Promise<Config>,
   log: Log,
   stop: () => void,
-): () => void {
+): void {
   const area = log.area("server");
   const onHangup = async () => {
     try {
@@ -79,13 +89,6 @@ function watchSignals(
   Deno.addSignalListener("SIGHUP", onHangup);
   globalThis.addEventListener("unhandledrejection", onRejection);
   globalThis.addEventListener("error", onError);
-  return () => {
-    Deno.removeSignalListener("SIGTERM", stop);
-    Deno.removeSignalListener("SIGINT", stop);
-    Deno.removeSignalListener("SIGHUP", onHangup);
-    globalThis.removeEventListener("unhandledrejection", onRejection);
-    globalThis.removeEventListener("error", onError);
-  };
 }
 
 /** What listens where, and the one command that adds an account. */

@@ -33,7 +33,9 @@ export async function openControl(
   if (new TextEncoder().encode(path).length > MAX_PATH) {
     throw new Error(`the path of the data folder is too long for a socket in it: ${data}`);
   }
-  if (await ask(data, "status", {}) !== undefined) {
+  const lock = await takeLock(data);
+  if (lock === undefined || await ask(data, "status", {}) !== undefined) {
+    lock?.close();
     throw new Error(`another Confab is running on ${data} (it answers on ${path})`);
   }
   await Deno.remove(path).catch(() => {}); // left behind by a server that was killed
@@ -43,18 +45,39 @@ export async function openControl(
     socket.on("close", () => sockets.delete(socket));
     serve(context, socket);
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(path, resolve);
-  });
-  await Deno.chmod(path, 0o600);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(path, resolve);
+    });
+    await Deno.chmod(path, 0o600);
+  } catch (e) {
+    lock.close();
+    throw e;
+  }
   return {
     close: async () => {
       server.close();
       for (const s of sockets) s.destroy();
       await Deno.remove(path).catch(() => {});
+      lock.close();
     },
   };
+}
+
+/**
+ * Two servers that start at the same moment would each find no socket, and the second would take away
+ * that of the first. The system gives the lock back whatever ends the process.
+ */
+async function takeLock(data: string): Promise<Deno.FsFile | undefined> {
+  const file = await Deno.open(join(data, "control.lock"), {
+    write: true,
+    create: true,
+    mode: 0o600,
+  });
+  if (await file.tryLock(true)) return file;
+  file.close();
+  return undefined;
 }
 
 function serve(context: CommandContext, socket: Socket): void {

@@ -97,7 +97,7 @@ export function loginFigures(scale: number): Promise<Figure[]> {
 }
 
 export function idleFigures(scale: number): Promise<Figure[]> {
-  const sessions = scaled(500, Math.min(scale, 4), 2);
+  const sessions = scaled(1000, Math.min(scale, 4), 2);
   const collect = `[modules.collect]\nsource = ${JSON.stringify(COLLECT_MODULE)}\n`;
   const measure = async (run: Run) => {
     const figures: Figure[] = [];

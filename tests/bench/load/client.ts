@@ -52,7 +52,7 @@ export class LoadClient implements Flushable {
   #out = "";
   /** What has come and nobody has looked at. */
   #text = "";
-  /** Told of new text in {@link #text}. */
+  /** Looks at new text. */
   #onText: () => void = () => {};
   /** Why nothing more will come. */
   #failure: Error | undefined;
@@ -179,10 +179,13 @@ export class LoadClient implements Flushable {
     this.#onText = () => {};
     this.#text = "";
     if (this.#failure !== undefined) return;
-    await new Promise<void>((resolve) => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await new Promise<void>((resolve, reject) => {
+      timer = setTimeout(() => reject(this.#report("the stream does not end")), PATIENCE_MS);
       this.#onEnd = resolve;
       this.send("</stream:stream>");
     });
+    clearTimeout(timer);
   }
 
   #listen(): void {
