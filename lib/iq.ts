@@ -7,6 +7,7 @@ import type { Stanza } from "./stanza.ts";
 import type { Jid } from "./jid.ts";
 import { errorOf, iq, resultOf } from "./stanza.ts";
 import { StanzaError } from "./errors.ts";
+import { refusal } from "./stanza_rules.ts";
 import type { IqHandler, IqReply, IqScope } from "./module.ts";
 import { EMPTY_RESULT, NO_REPLY } from "./module.ts";
 import type { Element } from "./xml/element.ts";
@@ -58,7 +59,10 @@ export class IqTable {
   }
 
   #failed(entry: Entry, request: Stanza, e: unknown): Stanza {
-    if (e instanceof StanzaError) return errorOf(request, e);
+    if (e instanceof StanzaError) {
+      if (this.#log.debugOn) this.#log.debug("an IQ was refused", refusal(request, e));
+      return errorOf(request, e);
+    }
     this.#log.error("an IQ handler failed", {
       module: entry.module,
       id: request.id ?? "",

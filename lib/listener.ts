@@ -45,7 +45,8 @@ function cannotListen(address: string, port: number, e: NodeJS.ErrnoException): 
     EACCES: "ports below 1024 need privileges",
     EADDRNOTAVAIL: "this machine has no such address",
   };
-  return new Error(`cannot listen on ${where(address, port)}: ${why[e.code ?? ""] ?? e.message}`);
+  const text = `cannot listen on ${where(address, port)}: ${why[e.code ?? ""] ?? e.message}`;
+  return new Error(text, { cause: e });
 }
 
 function where(address: string, port: number): string {

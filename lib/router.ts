@@ -14,7 +14,14 @@ import { Jid, parseJid } from "./jid.ts";
 import type { Stanza } from "./stanza.ts";
 import { errorOf, presence } from "./stanza.ts";
 import { StanzaError, StreamError } from "./errors.ts";
-import { checkFrom, checkIq, checkPresenceType, isAnswer, priorityOf } from "./stanza_rules.ts";
+import {
+  checkFrom,
+  checkIq,
+  checkPresenceType,
+  isAnswer,
+  priorityOf,
+  refusal,
+} from "./stanza_rules.ts";
 import { conditionOf, deliveryRules, fittingSessions, messageType } from "./delivery.ts";
 import { DROP } from "./hooks/hook.ts";
 import { accountExists } from "./hooks/accounts.ts";
@@ -354,7 +361,10 @@ export class Router {
 
   #refused(stanza: Stanza, e: unknown): Later<void> {
     if (e instanceof StreamError) throw e;
-    if (e instanceof StanzaError) return this.#bounce(stanza, e);
+    if (e instanceof StanzaError) {
+      if (this.#log.debugOn) this.#log.debug("a stanza was refused", refusal(stanza, e));
+      return this.#bounce(stanza, e);
+    }
     this.#log.error("a stanza could not be handled", {
       kind: stanza.name,
       id: stanza.id ?? "",

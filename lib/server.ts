@@ -33,6 +33,8 @@ import { loadSecret } from "./secret.ts";
 const STOP_MS = 8000;
 /** How often certificates are looked at for their expiry, in ms. */
 const CERTIFICATE_CHECK_MS = 12 * 3600_000;
+/** What listening on an IPv6 address says where there is no IPv6. */
+const NO_IPV6: ReadonlySet<string> = new Set(["EINVAL", "EADDRNOTAVAIL", "EAFNOSUPPORT"]);
 /** How often, at most, silent sessions are looked for, in ms. */
 const IDLE_CHECK_MS = 15_000;
 
@@ -56,7 +58,8 @@ export class Server {
   /** Connections without a session yet: streams being negotiated, and handshakes of direct TLS. */
   readonly unbound = new Set<{ fail(error: StreamError): void }>();
   readonly modules = new Map<Host, Map<string, ModuleScope>>();
-  #endpoints!: Endpoints;
+  /** None while nothing listens. */
+  #endpoints: Endpoints | undefined = undefined;
   /** Roots for client certificates; empty if none are accepted. */
   #clientCa: readonly string[] = [];
   #certificateTimer: ReturnType<typeof setInterval> | undefined;
@@ -95,7 +98,7 @@ export class Server {
       if (options.listen) (await this.prepare(config))();
       for (const host of config.hosts) await this.addHost(host);
       if (!options.listen) return;
-      for (const e of endpoints(config.listen.c2s)) this.listeners.push(await listen(this, e));
+      await this.#openPorts(config);
     } catch (e) {
       await this.stop();
       throw e;
@@ -113,6 +116,23 @@ export class Server {
         this.log.area("tls").error("certificates could not be renewed", { error: String(e) });
       });
     }, CERTIFICATE_CHECK_MS);
+  }
+
+  /** A machine without IPv6, as many containers are, does with the other address of a listener. */
+  async #openPorts(config: Config): Promise<void> {
+    for (const e of endpoints(config.listen.c2s)) {
+      try {
+        this.listeners.push(await listen(this, e));
+      } catch (error) {
+        const code = ((error as Error).cause as { code?: string } | undefined)?.code ?? "";
+        const other = this.listeners.some((l) => l.endpoint.port === e.port);
+        if (!other || !e.address.includes(":") || !NO_IPV6.has(code)) throw error;
+        this.log.area("server").warn("this machine has no IPv6", {
+          address: e.address,
+          port: e.port,
+        });
+      }
+    }
   }
 
   /** No new connections, `system-shutdown` to all, everything written; never rejects. */
@@ -145,8 +165,13 @@ export class Server {
     await this.registry.migrate(this.store, Object.values(config.modules));
     const host = new Host(this, config);
     this.modules.set(host, new Map());
-    for (const m of Object.values(config.modules)) {
-      if (m.enabled) await this.loadModule(host, m.name);
+    try {
+      for (const m of Object.values(config.modules)) {
+        if (m.enabled) await this.loadModule(host, m.name);
+      }
+    } catch (e) {
+      await this.#unload(host);
+      throw e;
     }
     this.hosts.set(host.domain, host);
     return host;
@@ -193,15 +218,15 @@ export class Server {
   }
 
   get directTls(): TlsContext {
-    return this.#endpoints.direct;
+    return this.#endpoints!.direct;
   }
 
   get certificates(): Endpoints["certificates"] {
-    return this.#endpoints.certificates;
+    return this.#endpoints?.certificates ?? new Map();
   }
 
   tlsFor(host: Host): TlsContext | undefined {
-    return this.#endpoints.byHost.get(host.domain);
+    return this.#endpoints?.byHost.get(host.domain);
   }
 
   /** The accounts that a client certificate speaks for (XEP-0178), verified by `tls.client_ca`. */

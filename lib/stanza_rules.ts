@@ -36,6 +36,12 @@ export function checkFrom(session: Session, stanza: Stanza): void {
   }
 }
 
+/** For the log: who was told what about which stanza. */
+export function refusal(stanza: Stanza, error: StanzaError) {
+  const { name: kind, id = "", from } = stanza;
+  return { kind, id, from: from?.full ?? "", error: error.toString() };
+}
+
 /** RFC 6120 §8.2.3. */
 export function checkIq(stanza: Stanza): void {
   const bad = (text: string) => new StanzaError("bad-request", { text });

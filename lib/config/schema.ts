@@ -199,7 +199,7 @@ const auth = table({
       "PLAIN",
       "EXTERNAL",
     ],
-    "SASL mechanisms, best first. PLAIN is offered over TLS only, EXTERNAL only with tls.client_ca.",
+    "SASL mechanisms to offer. PLAIN is offered over TLS only, EXTERNAL only with tls.client_ca.",
   ),
   iterations: setting(
     wholeNumber(10_000, 1_000_000),

@@ -40,6 +40,8 @@ export class Authentication {
   /** Its name. */
   #name = "";
   #failures = 0;
+  /** Mechanisms that were refused for their channel binding. */
+  readonly #mismatched = new Set<string>();
 
   constructor(negotiation: Negotiation, host: Host) {
     this.#n = negotiation;
@@ -226,10 +228,18 @@ export class Authentication {
   /** The answer to a wrong proof is slowed down; too many of them end the stream (§6.4.5). */
   #fail(failure: SaslFailure): Later<undefined> {
     this.#running = undefined;
-    this.#failures++;
-    if (failure.node === undefined) return this.#sendFailure(failure.condition, failure.text);
+    if (!this.#isFirstMismatch(failure)) this.#failures++;
     const { throttle } = this.#n.server;
     const { remoteAddress, remote } = this.#n.stream.transport;
+    if (failure.node === undefined) {
+      this.#n.server.log.area("auth").debug("no login", {
+        remote,
+        mechanism: this.#name,
+        condition: failure.condition,
+        reason: failure.text,
+      });
+      return this.#sendFailure(failure.condition, failure.text);
+    }
     const account = `${failure.node}@${this.#host.domain}`;
     throttle.failed(account, remoteAddress);
     this.#n.server.log.area("auth").warn("login failed", {
@@ -241,6 +251,18 @@ export class Authentication {
     if (ms === 0) return this.#sendFailure(failure.condition, failure.text);
     return new Promise<void>((resolve) => this.#n.server.deadlines.after(ms, resolve))
       .then(() => this.#sendFailure(failure.condition, failure.text));
+  }
+
+  /**
+   * A channel binding that is not ours is no guess at a password, once per mechanism: clients that
+   * know only tls-unique try every -PLUS and every SCRAM before they come to one that works.
+   */
+  #isFirstMismatch({ text }: SaslFailure): boolean {
+    if (
+      text !== "unsupported-channel-binding-type" && text !== "server-does-support-channel-binding"
+    ) return false;
+    const before = this.#mismatched.size;
+    return this.#mismatched.add(this.#name).size > before;
   }
 
   #sendFailure(condition: SaslCondition, text: string | undefined): undefined {
