@@ -41,6 +41,7 @@ export async function loadEndpoints(config: Config, log: LogArea): Promise<Endpo
   const common = {
     minVersion: `TLSv${config.tls.min_version}` as const,
     alpn: ALPN,
+    handshakeTimeoutMs: config.c2s.handshake_timeout,
     clientCa: config.tls.client_ca === undefined
       ? undefined
       : await Deno.readTextFile(config.tls.client_ca),

@@ -53,6 +53,8 @@ export class Host {
   readonly accountFeatures = new Announcements();
   readonly log: Log;
   #streamSettings: StreamSettings | undefined = undefined;
+  /** What sessions that are over leave to be done. */
+  readonly #leaving = new Set<Promise<void>>();
   /** Set once it is about to go: the reason, for whoever still comes. */
   #ending: StreamError | undefined = undefined;
 
@@ -153,24 +155,26 @@ export class Host {
     account.sessions.splice(at, 1);
     session.stream = undefined;
     const lost = session.presence === undefined ? undefined : this.server.router.lost(session);
-    return then(lost, () =>
+    const ended = then(lost, () =>
       then(this.hooks.tell(sessionClosed, session, reason), () => {
         if (account.sessions.length > 0 || this.online.get(account.jid.node) !== account) return;
         this.online.delete(account.jid.node);
         if (account.guest) return this.hooks.tell(accountDeleted, account.jid);
       }));
+    if (isLater(ended)) {
+      this.#leaving.add(ended);
+      const left = () => void this.#leaving.delete(ended);
+      ended.then(left, left);
+    }
+    return ended;
   }
 
   /** Ends all sessions, for good; resolves when what they leave behind is dealt with. */
   async end(error: StreamError): Promise<void> {
     this.#ending = error;
-    const waits: Promise<void>[] = [];
     for (const account of [...this.online.values()]) {
-      for (const session of [...account.sessions]) {
-        session.stream?.fail(error);
-        if (isLater(session.ended)) waits.push(session.ended);
-      }
+      for (const session of [...account.sessions]) session.stream?.fail(error);
     }
-    await Promise.allSettled(waits);
+    await Promise.allSettled(this.#leaving);
   }
 }

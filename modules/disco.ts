@@ -102,7 +102,7 @@ function describe(host: Host, target: Jid, from: Jid): Later<DiscoInfo> {
     identities: [
       isHost
         ? { category: "server", type: "im", name: host.config.name, lang: LANG }
-        : { category: "account", type: "registered" },
+        : { category: "account", type: isGuest(host, target) ? "anonymous" : "registered" },
     ],
     features: new Set(host.features(isHost ? "host" : "account")),
     forms: [],
@@ -111,6 +111,10 @@ function describe(host: Host, target: Jid, from: Jid): Later<DiscoInfo> {
     if (info === DROP) throw new StanzaError("service-unavailable");
     return info;
   });
+}
+
+function isGuest(host: Host, account: Jid): boolean {
+  return host.account(account)?.guest === true;
 }
 
 function answerItems(host: Host, iq: Stanza, query: Element): Later<Element> {

@@ -166,9 +166,16 @@ class Resolver {
       if (info === undefined) this.#input.report(path, "there is no such module");
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      this.#input.report(path, `cannot be loaded: ${reason.split("\n")[0]}`);
+      this.#input.report(path, `cannot be loaded: ${whyNot(reason.split("\n")[0]!, source)}`);
     }
     this.#infos.set(id, info);
     return info;
   }
+}
+
+/** The runtime tells to unfreeze the lock file; that would let any text of the module in. */
+function whyNot(reason: string, source: string | undefined): string {
+  if (source === undefined || !reason.startsWith("The lockfile is out of date")) return reason;
+  return "it, or what it imports, is not in deno.lock; read it, and if you trust it run " +
+    `"deno cache --frozen=false ${source}" in Confab's folder`;
 }

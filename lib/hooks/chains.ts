@@ -98,7 +98,10 @@ export class Chains {
     return hook.fallback?.(...args);
   }
 
-  /** Tells everybody, one after the other. A handler's failure is logged and stops nobody. */
+  /**
+   * Tells everybody, one after the other, or without waiting in between where the hook says so. A
+   * handler's failure is logged and stops nobody.
+   */
   tell<A extends unknown[]>(hook: Tell<A>, ...args: A): Later<void> {
     const chain = this.#table[hook.index];
     if (chain !== undefined) return this.#tellFrom(hook, chain, 0, args);
@@ -110,6 +113,7 @@ export class Chains {
     start: number,
     args: A,
   ): Later<void> {
+    let waits: Promise<unknown>[] | undefined;
     for (let i = start; i < chain.length; i++) {
       let done: unknown;
       try {
@@ -118,10 +122,15 @@ export class Chains {
         continue; // counted and logged
       }
       if (done instanceof Promise) {
+        if (hook.together) {
+          (waits ??= []).push(done);
+          continue;
+        }
         const rest = () => this.#tellFrom(hook, chain, i + 1, args);
         return done.then(rest, rest);
       }
     }
+    if (waits !== undefined) return Promise.allSettled(waits).then(() => {});
   }
 
   /** What has become of the value, or {@link DROP}. A handler's exception is the caller's. */

@@ -37,6 +37,8 @@ export interface Ask<A extends unknown[], R> extends HookBase {
 
 export interface Tell<A extends unknown[]> extends HookBase {
   readonly kind: "tell";
+  /** Handlers do not wait for each other: what they load, they load at the same time. */
+  readonly together: boolean;
   readonly types?: [A];
 }
 
@@ -85,9 +87,10 @@ export function ask<A extends unknown[], R>(
 export function tell<A extends unknown[]>(
   name: string,
   doc: string,
-  options: Options = {},
+  options: Options & { together?: boolean } = {},
 ): Tell<A> {
-  return declare<Tell<A>>({ kind: "tell", name, doc }, options);
+  const { together = false } = options;
+  return declare<Tell<A>>({ kind: "tell", name, doc, together }, options);
 }
 
 /** Declares a filter over values of type `V`, with arguments for context. */

@@ -27,6 +27,7 @@ export const chooseResource = ask<[account: string, requested: string | undefine
 export const sessionBound = tell<[session: Session]>(
   "session.bound",
   "a resource was bound; the client's stanzas wait for the handlers",
+  { together: true },
 );
 
 export const sessionClosed = tell<[session: Session, reason: string | undefined]>(

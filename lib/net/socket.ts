@@ -146,7 +146,7 @@ function secureInfo(socket: TLSSocket, context: TlsContext): SecureInfo {
     protocol: socket.getProtocol() ?? "unknown",
     cipher: socket.getCipher()?.name ?? "unknown",
     endPoint,
-    peerChain: presentedChain(socket),
+    peerChain: context.asksForCertificate ? presentedChain(socket) : [],
   };
 }
 

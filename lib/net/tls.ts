@@ -14,6 +14,8 @@ export interface EndpointOptions {
   readonly key: string;
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
   readonly alpn: readonly string[];
+  /** What is left of a handshake that was broken off stays in memory for so long, 6 KiB of it. */
+  readonly handshakeTimeoutMs: number;
   /** PEM of the authorities whose clients may show a certificate; none: it is not asked for. */
   readonly clientCa?: string;
   /** Hash of `cert` for the channel binding. */
@@ -37,6 +39,7 @@ export function tlsEndpoint(options: EndpointOptions): TlsContext {
     key: options.key,
     minVersion: options.minVersion,
     ALPNProtocols: [...options.alpn],
+    handshakeTimeout: options.handshakeTimeoutMs,
     ...(options.clientCa !== undefined &&
       { requestCert: true, rejectUnauthorized: false, ca: options.clientCa }),
     ...(choose !== undefined && {
@@ -56,6 +59,7 @@ export function tlsEndpoint(options: EndpointOptions): TlsContext {
   );
   return {
     endPoint: options.endPoint,
+    asksForCertificate: options.clientCa !== undefined,
     accept(socket, done) {
       waiting.set(socket, done);
       server.emit("connection", socket);

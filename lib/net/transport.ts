@@ -56,6 +56,8 @@ export interface TlsContext {
   ): void;
   /** Hash of the certificate for `tls-server-end-point`. */
   readonly endPoint: Uint8Array | undefined;
+  /** Clients are asked for a certificate. */
+  readonly asksForCertificate: boolean;
   /** Where SNI chooses among several certificates: the hash of the one chosen for a name. */
   readonly endPointOf?: (servername: string) => Uint8Array | undefined;
 }

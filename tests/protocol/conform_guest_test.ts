@@ -54,6 +54,11 @@ Deno.test("a guest logs in where the host allows it, and nowhere else", () =>
 
     const one = await guest(server);
     const two = await guest(server);
+    one.send("<iq type='get' id='d'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>");
+    await one.receives(
+      "<iq type='result' id='d'><query xmlns='http://jabber.org/protocol/disco#info'>" +
+        "<identity category='account' type='anonymous'/></query></iq>",
+    );
     assert.match(one.jid, /^[^@]{16,}@guests\.test\/./);
     assert.notEqual(one.jid.split("@")[0], two.jid.split("@")[0]);
     one.send(`<message to='${two.jid}' type='chat'><body>who are you?</body></message>`);

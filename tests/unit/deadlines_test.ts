@@ -32,3 +32,23 @@ Deno.test("deadlines made in the past or at once fire at the next tick", async (
   await new Promise<void>((resolve) => deadlines.after(-5, resolve));
   deadlines.stop();
 });
+
+Deno.test("a deadline that throws keeps no other from firing", async () => {
+  const deadlines = new Deadlines();
+  const caught: string[] = [];
+  const onError = (e: ErrorEvent) => {
+    e.preventDefault();
+    caught.push(e.error.message);
+  };
+  addEventListener("error", onError);
+  let fired = 0;
+  deadlines.after(10, () => fired++);
+  deadlines.after(10, () => {
+    throw new Error("mine");
+  });
+  await new Promise<void>((resolve) => deadlines.after(10, resolve));
+  removeEventListener("error", onError);
+  assert.equal(fired, 1);
+  assert.deepEqual(caught, ["mine"]);
+  deadlines.stop();
+});

@@ -168,3 +168,23 @@ Deno.test("a chain that is running is not disturbed by handlers that come and go
   assert.deepEqual(heard, ["second", "second", "new"]);
   await done();
 });
+
+const loading = tell<[string[]]>("test.loading", "an event whose handlers load", {
+  together: true,
+});
+
+Deno.test("tell: handlers of a hook that says so do not wait for each other, the teller for all", async () => {
+  const { chains, done } = setUp();
+  for (const name of ["a", "b"]) {
+    chains.add(loading, name, async (heard) => {
+      heard.push(`${name} begins`);
+      await later(undefined);
+      heard.push(`${name} is done`);
+    });
+  }
+  chains.add(loading, "broken", () => Promise.reject(new Error("oh no")));
+  const heard: string[] = [];
+  await chains.tell(loading, heard);
+  assert.deepEqual(heard, ["a begins", "b begins", "a is done", "b is done"]);
+  assert.match(await done(), /module=broken/);
+});
