@@ -13,7 +13,7 @@ import { Chains } from "./hooks/chains.ts";
 import { IqTable, Requests } from "./iq.ts";
 import type { Bound } from "./session.ts";
 import { Account, Session } from "./session.ts";
-import type { StreamSettings } from "./stream/stream.ts";
+import type { StreamSettings } from "./stream/reader.ts";
 import { StreamError } from "./errors.ts";
 import { NS } from "./ns.ts";
 import { result } from "./module.ts";

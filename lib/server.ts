@@ -9,7 +9,7 @@ import type { AdmissionLimits } from "./net/admission.ts";
 import { Admission } from "./net/admission.ts";
 import { roomForConnections } from "./net/open_files.ts";
 import type { TlsContext } from "./net/transport.ts";
-import type { StreamSettings } from "./stream/stream.ts";
+import type { StreamSettings } from "./stream/reader.ts";
 import type { Store } from "./store/mod.ts";
 import { openStore } from "./store/mod.ts";
 import { Host } from "./host.ts";

@@ -316,6 +316,8 @@ class Registration {
     if (!this.#host.config.removal) {
       throw new StanzaError("not-allowed", { text: "accounts are not removed this way here" });
     }
+    // Another client of the account was first; that one is told.
+    if (this.#removals.has(account.node)) throw new StanzaError("registration-required");
     const session = this.#host.session(iq.from!);
     let told = false;
     this.#removals.set(account.node, () => {

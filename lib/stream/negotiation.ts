@@ -18,7 +18,8 @@ import { Stanza } from "../stanza.ts";
 import { negotiationElement, streamFeatures, streamOpened } from "../hooks/streams.ts";
 import { Authentication } from "./authentication.ts";
 import { bindResource } from "./bind.ts";
-import type { StreamReader, XmppStream } from "./stream.ts";
+import type { StreamReader } from "./reader.ts";
+import type { XmppStream } from "./stream.ts";
 import { LANG, responseHeader } from "./stream.ts";
 
 /** Refused attempts to bind a resource after which the stream is closed. */

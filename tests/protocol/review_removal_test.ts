@@ -46,6 +46,22 @@ Deno.test("nobody binds a resource on a host that is gone", async () => {
   });
 });
 
+Deno.test("of two clients that remove their account at once the first is told that it is gone", async () => {
+  await withServer({ modules: { register: true } }, {}, async (server) => {
+    const remove = "<iq type='set' id='r'><query xmlns='jabber:iq:register'><remove/></query></iq>";
+    for (const name of ["u1", "u2", "u3", "u4", "u5"]) {
+      const both = [await login(server, name), await login(server, name)];
+      for (const client of both) client.send(remove);
+      await until(() => server.host().account(parseJid(`${name}@localhost`)!) === undefined, "end");
+      await sleep(50);
+      const told = both.filter((client) =>
+        client.transcript.some((line) => line.startsWith("S:") && /type='result' id='r'/.test(line))
+      );
+      assert.equal(told.length, 1);
+    }
+  });
+});
+
 Deno.test("what a session leaves to be done is done before the server stops", async () => {
   const server = await startServer();
   let done = "";
