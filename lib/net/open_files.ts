@@ -19,7 +19,7 @@ export interface Room {
 export function roomForConnections(limit: number = openFilesLimit()): Room {
   if (limit === Infinity) return { connections: Infinity, backlog: BACKLOG };
   // For the database, certificates, the control socket, and what waits at several ports.
-  const reserved = Math.min(8 * BACKLOG, Math.max(64, Math.floor(limit / 4)));
+  const reserved = Math.min(8 * BACKLOG, Math.max(64, Math.floor(limit / 8)));
   return {
     connections: Math.max(1, limit - reserved),
     backlog: Math.max(1, Math.floor(reserved / 8)),
