@@ -23,7 +23,7 @@ interface Version {
 
 export class OwnCaps {
   readonly #node: string;
-  /** By the text of the disco#info, the latest last. */
+  /** By what the disco#info says, the latest last. */
   readonly #versions = new Map<string, Version>();
 
   /** @param node the URI of this software */
@@ -33,11 +33,10 @@ export class OwnCaps {
 
   /** The stream features that announce this disco#info: XEP-0115 §6.3 and XEP-0390 §5.2. */
   announce(info: DiscoInfo): readonly Element[] {
-    const query = discoInfoElement(info);
-    const key = query.toString();
+    const key = keyOf(info);
     let version = this.#versions.get(key);
     if (version === undefined) {
-      version = this.#version(info, query);
+      version = this.#version(info, discoInfoElement(info));
       this.#versions.set(key, version);
       if (this.#versions.size > REMEMBERED) {
         for (const oldest of this.#versions.keys()) {
@@ -75,4 +74,15 @@ export class OwnCaps {
     }
     return { info, features, nodes };
   }
+}
+
+/** Every login asks for the announcement: what is the same as before must be seen without much ado. */
+function keyOf({ identities, features, forms }: DiscoInfo): string {
+  let key = "";
+  for (const feature of features) key += feature + "\n";
+  for (const { category, type, lang = "", name = "" } of identities) {
+    key += `\n${category}\t${type}\t${lang}\t${name}`;
+  }
+  for (const form of forms) key += `\n\n${form}`;
+  return key;
 }
