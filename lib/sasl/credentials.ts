@@ -3,7 +3,6 @@
  * RFC 5803 §2).
  */
 
-import { Buffer } from "node:buffer";
 import { createHmac, hash as digest, randomBytes, timingSafeEqual } from "node:crypto";
 import { prepPassword } from "../jid.ts";
 import { decodeBase64, encodeBase64 } from "./text.ts";
@@ -178,9 +177,8 @@ export function pretendKeys(
   hash: ScramHash,
   iterations: number,
 ): ScramKeys {
-  const stream = Buffer.from(hmac("SHA-512", secret, `${hash}\0${node}`));
-  // Nobody knows a password for these: they are digests of a secret, not of a key.
-  const storedKey = hmac(hash, stream, "stored");
-  const serverKey = hmac(hash, stream, "server");
-  return { hash, iterations, salt: stream.subarray(0, saltBytes), storedKey, serverKey };
+  const stream = hmac("SHA-512", secret, `${hash}\0${node}`);
+  // Nobody knows a password for this key: it is no digest of one. It is never sent.
+  const key = stream.subarray(stream.length - HASH_BYTES[hash]);
+  return { hash, iterations, salt: stream.subarray(0, saltBytes), storedKey: key, serverKey: key };
 }
