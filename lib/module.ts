@@ -11,6 +11,7 @@ import type { Later } from "./later.ts";
 import type { LogArea } from "./log.ts";
 import type { Element } from "./xml/element.ts";
 import type { Stanza } from "./stanza.ts";
+import type { ServiceDisco, ServiceHandler } from "./service.ts";
 import type { Account, Session } from "./session.ts";
 import type { Store } from "./store/mod.ts";
 import type { AnyHook, Ask, Drop, Filter, Handler, Tell } from "./hooks/hook.ts";
@@ -79,6 +80,30 @@ export interface IqRegistry {
   set(ns: string, name: string, handler: IqHandler, scope?: IqScope): void;
 }
 
+/** A module's handle on a service of its own, at a domain of its own (see `ModuleHost.service`). */
+export interface ServiceHandle {
+  readonly domain: string;
+  readonly jid: Jid;
+  /**
+   * Registers IQ handlers: scope `host` serves the service's own address, `account` all bare JIDs with
+   * a node (`room@conference.example.org`); there is no `owner`.
+   */
+  readonly iq: IqRegistry;
+  /** Announces features of the service. */
+  feature(...namespaces: string[]): void;
+  /** Answers service discovery; until then the service is not found by it. Call it once. */
+  disco(answers: ServiceDisco): void;
+  /** Takes messages, presence, and IQs that no IQ handler takes. Call it once. */
+  onStanza(handler: ServiceHandler): void;
+  /** Sends an IQ from the service (or `from`) and waits for the answer; rejects after `ms`. */
+  request(
+    to: Jid,
+    type: "get" | "set",
+    payload: Element,
+    options?: { readonly ms?: number; readonly from?: Jid },
+  ): Promise<Stanza>;
+}
+
 /** A module's handle on one virtual host. */
 export interface ModuleHost<C = unknown> {
   /** The host's domain, prepared, and as an address. */
@@ -102,6 +127,13 @@ export interface ModuleHost<C = unknown> {
 
   /** Registers IQ handlers by the payload's namespace and name. */
   readonly iq: IqRegistry;
+
+  /**
+   * Makes a service of the module's own: at `name.DOMAIN`, or at `name` itself if it has a dot. It is
+   * listed among the host's items, and goes with the module.
+   * @throws Error if there is such a host or service already
+   */
+  service(name: string, description: string): ServiceHandle;
 
   /** Registers a hook's handler. */
   on<H extends AnyHook>(hook: H, handler: Handler<H>, order?: Order): void;
@@ -130,6 +162,12 @@ export interface ModuleHost<C = unknown> {
   fanOut(stanza: Stanza, recipients: Iterable<Jid>): void;
   /** Sends an IQ get or set (`from` is the host) and waits for the answer; rejects after `ms`. */
   request(to: Jid, type: "get" | "set", payload: Element, ms?: number): Promise<Stanza>;
+
+  /**
+   * Announces a commit under way for something that a client will take for safe once the stanza that
+   * it came with is acknowledged (XEP-0198). Nobody waits for it but the acknowledgement.
+   */
+  pledge(commit: Promise<unknown>): void;
 
   /** Calls `f` once after `ms` (coarsely), unless cancelled or unloaded. */
   after(ms: number, f: () => void): Deadline;

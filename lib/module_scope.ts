@@ -12,7 +12,15 @@ import type { Deadline } from "./deadlines.ts";
 import type { AnyHook, Ask, Drop, Filter, Handler, Tell } from "./hooks/hook.ts";
 import type { Order } from "./hooks/order.ts";
 import type { AnyModule } from "./registry.ts";
-import type { HostSettings, IqHandler, IqRegistry, IqScope, ModuleHost } from "./module.ts";
+import type {
+  HostSettings,
+  IqHandler,
+  IqRegistry,
+  IqScope,
+  ModuleHost,
+  ServiceHandle,
+} from "./module.ts";
+import { makeService } from "./module_service.ts";
 import { VERSION } from "./version.ts";
 
 const REQUEST_MS = 30_000;
@@ -88,6 +96,16 @@ export class ModuleScope implements ModuleHost<any> {
 
   features(of: "host" | "account"): string[] {
     return (of === "host" ? this.#host.features : this.#host.accountFeatures).list();
+  }
+
+  service(name: string, description: string): ServiceHandle {
+    const { handle, close } = makeService(this.#host, this.name, name, description);
+    this.#undo.push(close);
+    return handle;
+  }
+
+  pledge(commit: Promise<unknown>): void {
+    this.#host.server.durability.pledge(commit);
   }
 
   on<H extends AnyHook>(hook: H, handler: Handler<H>, order?: Order): void {

@@ -8,6 +8,7 @@
 import type { Later } from "./later.ts";
 import { isLater, then } from "./later.ts";
 import type { Host } from "./host.ts";
+import type { Service } from "./service.ts";
 import type { Account, Session } from "./session.ts";
 import type { LogArea } from "./log.ts";
 import { Jid, parseJid } from "./jid.ts";
@@ -45,10 +46,16 @@ import {
 
 export class Router {
   readonly #hosts: ReadonlyMap<string, Host>;
+  readonly #services: ReadonlyMap<string, Service>;
   readonly #log: LogArea;
 
-  constructor(hosts: ReadonlyMap<string, Host>, log: LogArea) {
+  constructor(
+    hosts: ReadonlyMap<string, Host>,
+    services: ReadonlyMap<string, Service>,
+    log: LogArea,
+  ) {
     this.#hosts = hosts;
+    this.#services = services;
     this.#log = log;
   }
 
@@ -151,7 +158,7 @@ export class Router {
   #route(stanza: Stanza): Later<void> {
     const to = stanza.to!;
     const host = this.#hosts.get(to.domain);
-    const hooks = (host ?? this.#hosts.get(stanza.from?.domain ?? ""))?.hooks;
+    const hooks = (host ?? this.#hostOf(stanza.from?.domain))?.hooks;
     if (hooks?.has(deliver) === true) {
       return then(
         hooks.ask(deliver, stanza),
@@ -162,8 +169,11 @@ export class Router {
   }
 
   #deliver(host: Host | undefined, stanza: Stanza): Later<void> {
-    if (host === undefined) return this.#toRemote(stanza);
     const to = stanza.to!;
+    if (host === undefined) {
+      const service = this.#services.get(to.domain);
+      return service === undefined ? this.#toRemote(stanza) : this.#toService(service, stanza, to);
+    }
     if (to.node === "") return this.#toHost(host, stanza);
     if (!host.hooks.has(stanzaToAccount)) return this.#toAccount(host, stanza, to);
     const passed = host.hooks.filter(stanzaToAccount, stanza, to);
@@ -174,9 +184,29 @@ export class Router {
   }
 
   #toRemote(stanza: Stanza): Later<void> {
-    const hooks = this.#hosts.get(stanza.from?.domain ?? "")?.hooks;
+    const hooks = this.#hostOf(stanza.from?.domain)?.hooks;
     return then(hooks?.ask(deliverRemote, stanza), (done) => {
       if (done !== true) throw new StanzaError("remote-server-not-found");
+    });
+  }
+
+  /** The host of an address here, also of a service's. */
+  #hostOf(domain = ""): Host | undefined {
+    return this.#hosts.get(domain) ?? this.#services.get(domain)?.host;
+  }
+
+  #toService(service: Service, stanza: Stanza, to: Jid): Later<void> {
+    const { host, iqs } = service;
+    if (stanza.name === "iq") {
+      if (isAnswer(stanza) && host.requests.settle(stanza)) return;
+      const payload = isAnswer(stanza) || !to.isBare ? undefined : stanza.first()!;
+      const entry = payload &&
+        iqs.find(to.node === "" ? "host" : "account", stanza, payload);
+      if (entry !== undefined) return this.#answer(host, entry, stanza);
+    }
+    return then(service.handler?.(stanza), (handled) => {
+      if (handled === true || stanza.name === "presence" || isAnswer(stanza)) return;
+      throw new StanzaError("service-unavailable");
     });
   }
 

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Config, HostConfig, HostLimits } from "./config/config.ts";
 import type { Log } from "./log.ts";
 import { Deadlines } from "./deadlines.ts";
+import { Durability } from "./durability.ts";
 import { Flusher } from "./net/flush.ts";
 import type { AdmissionLimits } from "./net/admission.ts";
 import { Admission } from "./net/admission.ts";
@@ -15,6 +16,7 @@ import { openStore } from "./store/mod.ts";
 import { Host } from "./host.ts";
 import { hostClosing } from "./hooks/closing.ts";
 import { Router } from "./router.ts";
+import type { Service } from "./service.ts";
 import type { Jid } from "./jid.ts";
 import { StreamError } from "./errors.ts";
 import type { Throttle } from "./sasl/throttle.ts";
@@ -45,7 +47,10 @@ export class Server {
   readonly registry: Registry;
   readonly deadlines = new Deadlines();
   readonly flusher = new Flusher();
+  readonly durability = new Durability();
   readonly hosts = new Map<string, Host>();
+  /** Services of the hosts' modules, by domain. */
+  readonly services = new Map<string, Service>();
   readonly router: Router;
   readonly admission: Admission;
   throttle: Throttle;
@@ -70,7 +75,7 @@ export class Server {
     this.config = config;
     this.registry = registry;
     this.log = log;
-    this.router = new Router(this.hosts, log.area("router"));
+    this.router = new Router(this.hosts, this.services, log.area("router"));
     this.admission = new Admission(this.#admissionLimits(config));
     this.throttle = throttleOf(config);
     this.streamSettings = this.#settingsOf(config);
@@ -163,6 +168,12 @@ export class Server {
   /** Makes a host and sets its modules up. */
   async addHost(config: HostConfig): Promise<Host> {
     await this.registry.migrate(this.store, Object.values(config.modules));
+    const service = this.services.get(config.domain);
+    if (service !== undefined) {
+      throw new Error(
+        `${config.domain} is a service of ${service.host.domain} (module ${service.module})`,
+      );
+    }
     const host = new Host(this, config);
     this.modules.set(host, new Map());
     try {

@@ -1,0 +1,91 @@
+/** The handle that a module gets on a service of its own, and what it must undo. */
+
+import type { Host } from "./host.ts";
+import { DISCO_INFO_NS, DISCO_ITEMS_NS } from "./formats/disco.ts";
+import { discoInfoElement, discoItemsElement } from "./formats/disco.ts";
+import { StanzaError } from "./errors.ts";
+import { discoItems } from "./hooks/disco.ts";
+import { then } from "./later.ts";
+import type { IqHandler, IqScope, ServiceHandle } from "./module.ts";
+import { Service, serviceDomain } from "./service.ts";
+import type { ServiceDisco } from "./service.ts";
+import type { Stanza } from "./stanza.ts";
+
+const REQUEST_MS = 30_000;
+
+/** Opens a service; `close` makes it vanish. Throws if the domain is taken. */
+export function makeService(
+  host: Host,
+  module: string,
+  name: string,
+  description: string,
+): { handle: ServiceHandle; close: () => void } {
+  const { hosts, services, router } = host.server;
+  const domain = serviceDomain(name, host.domain);
+  const other = services.get(domain);
+  if (domain === host.domain || hosts.has(domain)) throw new Error(`${domain} is a host`);
+  if (other !== undefined) {
+    throw new Error(`${domain} is a service of ${other.host.domain} (module ${other.module})`);
+  }
+  const service = new Service(host, domain, module);
+  services.set(domain, service);
+  const unlist = host.hooks.add(discoItems, module, (items, target) => {
+    if (target.full !== host.domain || !service.features.has(DISCO_INFO_NS)) return;
+    return [...items, { jid: domain, name: description }];
+  });
+  const register =
+    (type: "get" | "set") =>
+    (ns: string, payload: string, handler: IqHandler, scope: IqScope = "host") => {
+      service.iqs.add(type, ns, payload, { module, handler, scope });
+    };
+  const handle: ServiceHandle = {
+    domain,
+    jid: service.jid,
+    iq: { get: register("get"), set: register("set") },
+    feature: (...namespaces) => {
+      for (const ns of namespaces) service.features.add(ns);
+    },
+    disco: (answers) => registerDisco(service, handle, answers),
+    onStanza: (handler) => {
+      service.handler = handler;
+    },
+    request: (to, type, payload, { ms = REQUEST_MS, from = service.jid } = {}) => {
+      const route = (s: Stanza) => void router.route(s);
+      return host.requests.send(route, from, to, type, payload, ms);
+    },
+  };
+  return {
+    handle,
+    close: () => {
+      unlist();
+      services.delete(domain);
+    },
+  };
+}
+
+function registerDisco(service: Service, handle: ServiceHandle, answers: ServiceDisco): void {
+  handle.feature(DISCO_INFO_NS, DISCO_ITEMS_NS);
+  const info: IqHandler = (iq, { attrs }) => {
+    const { node = "" } = attrs;
+    const to = iq.to!;
+    return then(answers.info(to, node, iq.from!), (found) => {
+      if (found === undefined) throw new StanzaError("item-not-found");
+      if (to.node === "" && node === "") {
+        for (const f of service.features) found.features.add(f);
+      }
+      return discoInfoElement(found, attrs.node);
+    });
+  };
+  const items: IqHandler = (iq, query) => {
+    const { node = "" } = query.attrs;
+    return then(answers.items(iq.to!, node, iq.from!, query), (found) => {
+      if (found === undefined) throw new StanzaError("item-not-found");
+      const element = discoItemsElement(found.items, query.attrs.node);
+      return found.set === undefined ? element : element.append(found.set);
+    });
+  };
+  for (const scope of ["host", "account"] as const) {
+    handle.iq.get(DISCO_INFO_NS, "query", info, scope);
+    handle.iq.get(DISCO_ITEMS_NS, "query", items, scope);
+  }
+}
