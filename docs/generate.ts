@@ -16,6 +16,7 @@ import type { AnyModule } from "../lib/registry.ts";
 import { Registry } from "../lib/registry.ts";
 import { VERSION } from "../lib/version.ts";
 import { builtin } from "../modules/index.ts";
+import { type SuiteRow, suites } from "./compliance.ts";
 import { core, linkTo, parts, titles } from "./specifications.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -94,6 +95,14 @@ loaded is told by \`deno run -A main.ts modules\`.
 A XEP is advertised to clients only while its module is on. "Part" says what of a specification is
 there if not all of it that concerns a server.
 
+## Compliance
+
+The rows of [XEP-0479](${
+    linkTo("XEP-0479")
+  }) (XMPP Compliance Suites 2023) that concern a server. What
+needs a level is also needed at the one above it.
+
+${complianceTables(all)}
 ## RFCs
 
 ${
@@ -118,6 +127,34 @@ ${
     )
   }
 `;
+}
+
+/** One table for each suite: which of its rows are met, by what is implemented. */
+function complianceTables(all: readonly Implemented[]): string {
+  const known = new Map(all.map((s) => [s.id, s]));
+  const row = ({ feature, level, specifications }: SuiteRow) => [
+    feature,
+    level,
+    specifications.map((id) => `[${id}](${linkTo(id)})`).join(", "),
+    stateOf(specifications, known),
+  ];
+  return Object.entries(suites).map(([name, rows]) =>
+    `### ${name}\n\n${table(["Feature", "Level", "Specification", "State"], rows.map(row))}\n`
+  ).join("\n");
+}
+
+function stateOf(
+  specifications: readonly string[],
+  known: ReadonlyMap<string, Implemented>,
+): string {
+  const missing = specifications.filter((id) => !known.has(id));
+  if (missing.length === specifications.length) return "no";
+  if (missing.length > 0) return `in part: no ${missing.join(", ")}`;
+  const some = specifications.flatMap((id) => {
+    const { part } = known.get(id)!;
+    return part === undefined ? [] : [`${id}: ${part}`];
+  });
+  return some.length === 0 ? "yes" : `in part (${some.join("; ")})`;
 }
 
 /** XEP-0453. */
