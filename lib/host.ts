@@ -11,9 +11,12 @@ import type { Log } from "./log.ts";
 import type { Server } from "./server.ts";
 import { Chains } from "./hooks/chains.ts";
 import { IqTable, Requests } from "./iq.ts";
+import { Commands } from "./commands.ts";
+import { HttpRoutes } from "./http/routes.ts";
 import type { Bound } from "./session.ts";
 import { Account, Session } from "./session.ts";
 import type { StreamSettings } from "./stream/reader.ts";
+import type { XmppStream } from "./stream/stream.ts";
 import { StreamError } from "./errors.ts";
 import { NS } from "./ns.ts";
 import { result } from "./module.ts";
@@ -46,6 +49,8 @@ export class Host {
   readonly hooks: Chains;
   readonly iqs: IqTable;
   readonly requests: Requests;
+  readonly commands = new Commands();
+  readonly http = new HttpRoutes();
   /** Accounts with a bound resource, by node. */
   readonly online = new Map<string, Account>();
   /** Features in service discovery, of the host and of its accounts. */
@@ -57,6 +62,8 @@ export class Host {
   readonly #leaving = new Set<Promise<void>>();
   /** Set once it is about to go: the reason, for whoever still comes. */
   #ending: StreamError | undefined = undefined;
+  /** What waits for the modules; undefined when they are there. */
+  #openers: (() => Later<void>)[] | undefined = [];
 
   constructor(server: Server, config: HostConfig) {
     this.server = server;
@@ -101,7 +108,7 @@ export class Host {
   endIdle(since: number): void {
     for (const s of [...this.#all()]) {
       if (s.stream !== undefined && s.stream.lastInput < since) {
-        s.end(new StreamError("connection-timeout", "nothing was heard for too long"));
+        s.drop(new StreamError("connection-timeout", "nothing was heard for too long"));
       }
     }
   }
@@ -139,9 +146,37 @@ export class Host {
     }
     const session = new Session(full, account, this, bound);
     account.sessions.push(session);
-    stream.reader = session;
-    this.server.unbound.delete(stream);
+    if (stream !== undefined) {
+      stream.reader = session;
+      this.server.unbound.delete(stream);
+    }
     return then(this.hooks.tell(sessionBound, session), () => session);
+  }
+
+  /**
+   * Gives a session another stream (XEP-0198 §5); one that it still has is ended with `conflict`.
+   * Throws `StreamError` if the host is about to go.
+   */
+  rebind(session: Session, stream: XmppStream): void {
+    if (this.#ending !== undefined) throw this.#ending;
+    session.stream?.abandon(new StreamError("conflict", "resumed on another stream"));
+    session.stream = stream;
+    stream.reader = session;
+    stream.clearDeadline();
+    this.server.unbound.delete(stream);
+  }
+
+  /** Runs `f` when all modules are set up and before anybody connects; at once if they are. */
+  whenOpen(f: () => Later<void>): Later<void> {
+    if (this.#openers === undefined) return f();
+    this.#openers.push(f);
+  }
+
+  /** All modules are set up. */
+  async open(): Promise<void> {
+    const openers = this.#openers ?? [];
+    this.#openers = undefined;
+    for (const f of openers) await f();
   }
 
   /**
@@ -156,7 +191,7 @@ export class Host {
     session.stream = undefined;
     const lost = session.presence === undefined ? undefined : this.server.router.lost(session);
     const ended = then(lost, () =>
-      then(this.hooks.tell(sessionClosed, session, reason), () => {
+      then(this.#closed(session, reason), () => {
         if (account.sessions.length > 0 || this.online.get(account.jid.node) !== account) return;
         this.online.delete(account.jid.node);
         if (account.guest) return this.hooks.tell(accountDeleted, account.jid);
@@ -169,11 +204,24 @@ export class Host {
     return ended;
   }
 
-  /** Ends all sessions, for good; resolves when what they leave behind is dealt with. */
-  async end(error: StreamError): Promise<void> {
+  #closed(session: Session, reason: string | undefined): Later<void> {
+    return then(
+      this.hooks.tell(sessionClosed, session, reason),
+      () => session.outbox?.over(),
+    );
+  }
+
+  /**
+   * Ends all sessions; resolves when what they leave behind is dealt with. With `suspend` those that
+   * can be are kept for the next start of the server.
+   */
+  async end(error: StreamError, { suspend = false } = {}): Promise<void> {
     this.#ending = error;
     for (const account of [...this.online.values()]) {
-      for (const session of [...account.sessions]) session.stream?.fail(error);
+      for (const session of [...account.sessions]) {
+        if (suspend) session.suspend(error);
+        else session.end(error);
+      }
     }
     await Promise.allSettled(this.#leaving);
   }

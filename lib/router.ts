@@ -32,6 +32,7 @@ import {
   iqToSession,
   messageDelivered,
   messageOffline,
+  messageToAccount,
   stanzaFromClient,
   stanzaToAccount,
   stanzaToHost,
@@ -155,6 +156,20 @@ export class Router {
     return this.#guarded(stanza, () => this.#route(stanza));
   }
 
+  /**
+   * Routes a message again that a session had which is over now: to the account's other resources, to
+   * where messages are kept, or back to its sender as an error. It has passed the filters on its way
+   * to the account before, and is marked: see `hooks/stanzas.ts`.
+   */
+  redeliver(message: Stanza): Later<void> {
+    const to = message.to!;
+    const host = this.#hosts.get(to.domain);
+    if (host === undefined) return;
+    message.redelivered = true;
+    message.copied = false;
+    return this.#guarded(message, () => this.#toAccount(host, message, to));
+  }
+
   #route(stanza: Stanza): Later<void> {
     const to = stanza.to!;
     const host = this.#hosts.get(to.domain);
@@ -175,8 +190,19 @@ export class Router {
       return service === undefined ? this.#toRemote(stanza) : this.#toService(service, stanza, to);
     }
     if (to.node === "") return this.#toHost(host, stanza);
-    if (!host.hooks.has(stanzaToAccount)) return this.#toAccount(host, stanza, to);
+    if (!host.hooks.has(stanzaToAccount)) return this.#accepted(host, stanza, to);
     const passed = host.hooks.filter(stanzaToAccount, stanza, to);
+    if (passed instanceof Promise) {
+      return passed.then((s) => s === DROP ? undefined : this.#accepted(host, s, to));
+    }
+    if (passed !== DROP) return this.#accepted(host, passed, to);
+  }
+
+  #accepted(host: Host, stanza: Stanza, to: Jid): Later<void> {
+    if (stanza.name !== "message" || !host.hooks.has(messageToAccount)) {
+      return this.#toAccount(host, stanza, to);
+    }
+    const passed = host.hooks.filter(messageToAccount, stanza, to);
     if (passed instanceof Promise) {
       return passed.then((s) => s === DROP ? undefined : this.#toAccount(host, s, to));
     }
@@ -286,13 +312,15 @@ export class Router {
 
   #handOver(host: Host, stanza: Stanza, to: Jid, sessions: Session[]): Later<void> {
     let waits: Promise<void>[] | undefined;
-    for (const session of sessions) {
-      const sent = session.send(stanza);
-      if (isLater(sent)) (waits ??= []).push(sent);
-    }
+    if (sessions.length > 1) stanza.copied = true;
+    // Before it is written: who copies it says so, for the case that one session never gets it.
     if (host.hooks.has(messageDelivered)) {
       const told = host.hooks.tell(messageDelivered, stanza, to.toBare(), sessions);
       if (isLater(told)) (waits ??= []).push(told);
+    }
+    for (const session of sessions) {
+      const sent = session.send(stanza);
+      if (isLater(sent)) (waits ??= []).push(sent);
     }
     if (waits !== undefined) return Promise.all(waits).then(() => {});
   }
@@ -308,7 +336,10 @@ export class Router {
         return session.send(stanza);
       });
     }
-    if (isAnswer(stanza)) return; // an account asks nobody
+    if (isAnswer(stanza)) {
+      host.requests.settle(stanza); // of a module that has asked in the account's name
+      return;
+    }
     const entry = host.iqs.find("account", stanza, stanza.first()!);
     const own = stanza.from?.bare === to.bare;
     if (entry?.scope === "owner" && !own) throw new StanzaError("forbidden");

@@ -16,6 +16,10 @@ export class Stanza extends Element {
   /** Prepared addresses; the attributes of the same name are always their text. */
   from: Jid | undefined = undefined;
   to: Jid | undefined = undefined;
+  /** Routed again: a session had it, and ended before its client did (see `hooks/stanzas.ts`). */
+  redelivered = false;
+  /** Another session of the recipient's account has got it as well. */
+  copied = false;
   #head: string | undefined = undefined;
   #tail: string | undefined = undefined;
 
@@ -77,6 +81,8 @@ export class Stanza extends Element {
     const copy = super.like(attrs, children);
     copy.from = this.from;
     copy.to = this.to;
+    copy.redelivered = this.redelivered;
+    copy.copied = this.copied;
     return copy;
   }
 }

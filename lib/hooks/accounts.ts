@@ -57,6 +57,29 @@ export const setPassword = ask<[account: Jid, password: string], boolean>(
   "changes a password; false if there is no such account",
 );
 
+/** Told by whoever answers `account.set-password` and `account.set-enabled`, once it is done. */
+export const credentialsRevoked = tell<[account: Jid, why: "password-changed" | "disabled"]>(
+  "account.credentials-revoked",
+  "what clients have been given to log in without the password must not be good any more",
+);
+
+/** The hashes for which SCRAM keys are kept of new passwords. */
+export const keptScramHashes = ask<[], readonly ScramHash[]>(
+  "auth.kept-hashes",
+  "the hashes for which SCRAM keys of new passwords are kept",
+);
+
+export const missingScramHashes = ask<[account: Jid], readonly ScramHash[]>(
+  "auth.missing-hashes",
+  "those of the kept hashes for which an account has no SCRAM keys, or too weak ones",
+);
+
+/** Keys made by a client that has just proved that it knows the password. */
+export const addScramKeys = ask<[account: Jid, keys: ScramKeys], boolean>(
+  "auth.add-scram-keys",
+  "keeps the SCRAM keys of an account's password for one more hash",
+);
+
 export const deleteAccount = ask<[account: Jid], boolean>(
   "account.delete",
   "deletes an account; false if there is no such account",

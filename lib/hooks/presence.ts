@@ -42,3 +42,18 @@ export const presenceCheck = ask<[contact: Jid, watcher: Jid], readonly Stanza[]
   "the current presence of an account's resources for an authorised watcher; declining: the sessions here",
   { djabberd: ["PresenceCheck"] },
 );
+
+/**
+ * Asked before a subscription request is kept for the user to decide. Whoever answers true has had it
+ * approved, with `subscription.accept`.
+ */
+export const subscriptionRequested = ask<[request: Stanza, account: Jid], true>(
+  "subscription.requested",
+  "a subscription request to an account that has not approved it yet; true if that is settled",
+);
+
+/** As if the account's user had approved the contact's request and asked in turn (RFC 6121 §3.1). */
+export const subscriptionAccept = ask<[account: Jid, contact: Jid], true>(
+  "subscription.accept",
+  "approves a contact's subscription for an account, and subscribes to the contact",
+);

@@ -41,9 +41,16 @@ export const pepPublish = ask<
   string
 >("pep.publish", "publishes an item at a node of an account");
 
-/** Newest last. No such node is no item. `ids` picks; `max` the newest so many. */
+/** Which items of a node: all, those of `ids`, or the newest `max` from before a moment (ms). */
+export interface PepWanted {
+  readonly ids?: readonly string[];
+  readonly max?: number;
+  readonly before?: number;
+}
+
+/** Newest last. No such node is no item. */
 export const pepItems = ask<
-  [account: Jid, node: string, which?: { readonly ids?: readonly string[]; readonly max?: number }],
+  [account: Jid, node: string, which?: PepWanted],
   readonly PubsubItem[]
 >("pep.items", "items of a node of an account, whoever may read them");
 
@@ -83,3 +90,65 @@ export const pubsubDefaults = ask<[owner: Jid, node: string], NodeOptions>(
   "pubsub.defaults",
   "the default configuration of a node that is about to be made",
 );
+
+/**
+ * Nodes that are not kept but worked out (virtual nodes). Whoever answers `pubsubVirtualNode` for a name
+ * says how such a node is configured, and answers the other questions about it. Nobody can create,
+ * configure or subscribe to one. A node that is kept comes before a virtual one of the same name.
+ */
+export const pubsubVirtualNode = ask<[owner: Jid, node: string, requester: Jid], NodeOptions>(
+  "pubsub.virtual-node",
+  "the configuration of a node that is not kept, as somebody sees it; throw StanzaError to refuse",
+);
+
+/** To be found by service discovery. */
+export interface NodeListing {
+  readonly node: string;
+  readonly title?: string;
+}
+
+export const pubsubVirtualNodes = filter<readonly NodeListing[], [owner: Jid, requester: Jid]>(
+  "pubsub.virtual-nodes",
+  "virtual nodes of an account or a service that somebody may find",
+);
+
+/** Which items are wanted: those of `ids`, or a page. Newest first: `before` is newer, `after` older. */
+export interface ItemsWanted {
+  readonly ids?: readonly string[];
+  readonly max: number;
+  /** The item to go on from, and in which direction. */
+  readonly after?: string;
+  readonly before?: string;
+  readonly index?: number;
+}
+
+/** Newest first. `count` and `index` (of the first) are told if they are known. */
+export interface ItemsFound {
+  readonly items: readonly PubsubItem[];
+  readonly count?: number;
+  readonly index?: number;
+}
+
+/** Asked only for those who may read the node by its configuration. */
+export const pubsubVirtualItems = ask<
+  [owner: Jid, node: string, requester: Jid, wanted: ItemsWanted],
+  ItemsFound
+>("pubsub.virtual-items", "the items of a virtual node, as somebody sees them");
+
+/** Unanswered: `forbidden`. Answers the item's id. */
+export const pubsubVirtualPublish = ask<
+  [owner: Jid, node: string, item: PubsubItem, publisher: Jid],
+  string
+>("pubsub.virtual-publish", "takes an item that is published at a virtual node");
+
+/** Unanswered: `forbidden`. */
+export const pubsubVirtualRetract = ask<
+  [owner: Jid, node: string, ids: readonly string[], who: Jid],
+  true
+>("pubsub.virtual-retract", "removes items of a virtual node");
+
+/** Sends the event of new items of any node, kept or not, to these addresses. */
+export const pubsubNotify = ask<
+  [owner: Jid, node: string, items: readonly PubsubItem[], recipients: readonly Jid[]],
+  true
+>("pubsub.notify", "notifies of items in a node's name; for virtual nodes");

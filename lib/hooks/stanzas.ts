@@ -1,4 +1,14 @@
-/** Hooks on the way of a stanza. In the order in which a message meets them. */
+/**
+ * Hooks on the way of a stanza. In the order in which a message meets them.
+ *
+ * A message that was handed to a session and never acknowledged by its client (XEP-0198) is routed
+ * again when that session is over. It carries `stanza.redelivered`: it has passed `stanza.to-account`
+ * and `message.to-account` the first time and does not pass them again, so it is archived and stamped once; whoever copies
+ * messages (`message.delivered`) leaves it alone. It ends at the account's other resources, in
+ * `message.offline`, or as an error at its sender. `stanza.copied` says that another session of the
+ * account has got the message as well: whoever sends such copies sets it while `message.delivered` is
+ * told, which is before the message is written, and then it is not routed again.
+ */
 
 import type { Jid } from "../jid.ts";
 import type { Session } from "../session.ts";
@@ -15,6 +25,12 @@ export const stanzaToAccount = filter<Stanza, [recipient: Jid]>(
   "stanza.to-account",
   "a stanza about to reach a local account (bare or full JID), whoever sent it",
   { djabberd: ["filter_incoming_server"] },
+);
+
+/** For what concerns messages alone: presence, of which there is much more, does not pass here. */
+export const messageToAccount = filter<Stanza, [recipient: Jid]>(
+  "message.to-account",
+  "a message about to reach a local account, after stanza.to-account",
 );
 
 export const sessionSend = filter<Stanza, [session: Session]>(

@@ -13,12 +13,18 @@ export const vcardSet = ask<[account: Jid, vcard: string], true>(
   "stores an account's vCard",
 );
 
-/** Private XML (XEP-0049): the stored element as text; "" if there is none. */
-export const privateGet = ask<[account: Jid, name: string, ns: string], string>(
+/**
+ * Private XML (XEP-0049): the stored element as text; "" if there is none. `client` is the full JID of
+ * the client that asks, if it is one.
+ */
+export const privateGet = ask<[account: Jid, name: string, ns: string, client?: Jid], string>(
   "private.get",
   "one element of an account's private XML storage, or empty",
 );
-export const privateSet = ask<[account: Jid, name: string, ns: string, xml: string], true>(
+export const privateSet = ask<
+  [account: Jid, name: string, ns: string, xml: string, client?: Jid],
+  true
+>(
   "private.set",
   "stores one element of an account's private XML storage",
 );

@@ -1,6 +1,8 @@
 /** Hooks about streams and sessions. */
 
 import type { Session } from "../session.ts";
+import type { Stanza } from "../stanza.ts";
+import type { Login } from "../stream/login.ts";
 import type { Element } from "../xml/element.ts";
 import type { Negotiation } from "../stream/negotiation.ts";
 import { ask, filter, tell } from "./hook.ts";
@@ -30,6 +32,12 @@ export const sessionBound = tell<[session: Session]>(
   { together: true },
 );
 
+/** After `session.bound`, and each time the session is resumed within an authentication. */
+export const loggedIn = tell<[session: Session, login: Login]>(
+  "session.logged-in",
+  "a client has logged in and has its session; tells by which mechanism, and which client it is",
+);
+
 export const sessionClosed = tell<[session: Session, reason: string | undefined]>(
   "session.closed",
   "a session is over, in good order or not; it is no longer found by its JID",
@@ -40,5 +48,52 @@ export const sessionClosed = tell<[session: Session, reason: string | undefined]
 export const negotiationElement = ask<[negotiation: Negotiation, element: Element], true>(
   "stream.negotiation-element",
   "handles an element on a stream that is not bound yet and that the core does not know",
-  { djabberd: ["HandleStanza"] },
+  // A login that failed may be answered only after `auth.throttle.max_delay`, which is 60 s at most.
+  { timeout: 150_000, djabberd: ["HandleStanza"] },
+);
+
+// ---- sessions that outlive their streams (XEP-0198) ----
+
+/**
+ * The session stays bound, with its presence, and what is sent to it is queued. `held` makes the
+ * stanzas that its client has not acknowledged so far, oldest first; they are parsed for the call.
+ */
+export const sessionHibernated = tell<[session: Session, held: () => readonly Stanza[]]>(
+  "session.hibernated",
+  "a session has lost its stream and is kept for a while: it may be resumed",
+);
+
+/** Also when a new stream takes the place of one that was still open. */
+export const sessionResumed = tell<[session: Session]>(
+  "session.resumed",
+  "a session has a stream again; what its client has missed is on its way",
+);
+
+/** Told in the turn in which the stanza is queued, for each session: keep it short. */
+export const stanzaHeld = tell<[stanza: Stanza, session: Session]>(
+  "stanza.held",
+  "a stanza was queued for a session that has no stream at the moment",
+);
+
+/** What a module keeps with a session over a restart: small, and nothing but JSON. */
+export type Frozen = { [module: string]: unknown };
+
+/**
+ * Filled in by every module under its own name; asked whenever the journal writes the session's
+ * state. Call `session.changed()` when the answer becomes another one. Answer at once, without a
+ * promise.
+ */
+export const sessionFreeze = filter<Frozen, [session: Session]>(
+  "session.freeze",
+  "what modules know of a session, to be kept for the case that the server is started anew",
+);
+
+/**
+ * Told for sessions read from the journal, before anybody can connect: they are bound, and their
+ * presence is set; `session.bound` was told before, `presence.changed` is not. A session that is
+ * resumed in the life of one process keeps its slots, and nothing is told here.
+ */
+export const sessionThaw = tell<[session: Session, state: Readonly<Frozen>]>(
+  "session.thaw",
+  "a session is back after a restart of the server: take what session.freeze has saved",
 );

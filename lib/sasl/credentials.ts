@@ -84,7 +84,18 @@ export async function deriveKeys(
   if (!(iterations >= 1 && iterations <= maxIterations && Number.isInteger(iterations))) {
     throw new RangeError(`iterations must be a whole number from 1 to ${maxIterations}`);
   }
-  const salted = await saltedPassword(prepared, hash, iterations, salt);
+  return keysOfSalted(await saltedPassword(prepared, hash, iterations, salt), {
+    hash,
+    iterations,
+    salt,
+  });
+}
+
+/** The keys that follow from a SaltedPassword (RFC 5802 §3), which a client may compute itself. */
+export function keysOfSalted(
+  salted: Uint8Array,
+  { hash, iterations, salt }: Pick<ScramKeys, "hash" | "iterations" | "salt">,
+): ScramKeys {
   const clientKey = hmac(hash, salted, "Client Key");
   return {
     hash,

@@ -151,7 +151,7 @@ function isOffered(name: string, options: OfferOptions): boolean {
 export function createMechanism(name: string, context: SaslContext): Mechanism | undefined {
   if (!context.offeredMechanisms.includes(name)) return undefined;
   const mechanism = make(name, context);
-  return mechanism && guarded(mechanism, context.maxMessageBytes ?? defaultMaxMessageBytes);
+  return mechanism && guarded(mechanism, context.maxMessageBytes);
 }
 
 function make(name: string, context: SaslContext): Mechanism | undefined {
@@ -178,7 +178,7 @@ function make(name: string, context: SaslContext): Mechanism | undefined {
 const NOTHING = new Uint8Array(0);
 
 /** Adds what all mechanisms share: the absent initial response, the size limit, and an end. */
-function guarded(mechanism: Mechanism, maxBytes: number): Mechanism {
+export function guarded(mechanism: Mechanism, maxBytes = defaultMaxMessageBytes): Mechanism {
   let begun = false;
   let ended = false;
   const watch = (step: SaslStep): SaslStep => {

@@ -1,13 +1,15 @@
-/** SASL on a client's stream (RFC 6120 §6): what is offered, and the exchange. */
+/**
+ * SASL on a client's stream (RFC 6120 §6): what may be offered, and the exchange up to the proof of an
+ * account. How its messages are written is up to a profile: that of RFC 6120 is in sasl.ts. What is
+ * counted, slowed down and refused is the same for all profiles, and counts for all of them together.
+ */
 
 import type { Later } from "../later.ts";
 import { then } from "../later.ts";
 import type { Host } from "../host.ts";
 import { Jid } from "../jid.ts";
 import { StanzaError, StreamError } from "../errors.ts";
-import { NS } from "../ns.ts";
 import type { Element } from "../xml/element.ts";
-import { xml } from "../xml/element.ts";
 import {
   accountExists,
   checkCertificate,
@@ -24,12 +26,30 @@ import type {
   SaslFailure,
   SaslStep,
 } from "../sasl/mechanism.ts";
-import { bindingTypes, createMechanism, mechanisms } from "../sasl/mechanism.ts";
-import { decodeBase64, encodeBase64 } from "../sasl/text.ts";
+import { bindingTypes, createMechanism, guarded, mechanisms } from "../sasl/mechanism.ts";
+import { decodeBase64 } from "../sasl/text.ts";
 import type { Negotiation } from "./negotiation.ts";
 
-/** XEP-0440: SASL Channel-Binding Type Capability. */
-const CHANNEL_BINDING_NS = "urn:xmpp:sasl-cb:0";
+/** How the messages of an exchange are written on the stream. */
+export interface SaslProfile {
+  /** The namespace of its elements. */
+  readonly ns: string;
+  /** What becomes of a proof for another account than the stream header's `from` names. */
+  readonly wrongAccount: StreamError | SaslFailure;
+  challenge(data: Uint8Array): void;
+  /** `app` is a condition of another specification. */
+  failure(condition: SaslCondition, text: string | undefined, app?: Element): void;
+}
+
+/** An exchange that has proved an account which may log in. */
+export interface Proved {
+  readonly account: Jid;
+  readonly mechanism: string;
+  /** True for a guest (SASL ANONYMOUS). */
+  readonly guest: boolean;
+  /** Additional data with success. */
+  readonly data: Uint8Array | undefined;
+}
 
 export class Authentication {
   readonly #n: Negotiation;
@@ -37,7 +57,8 @@ export class Authentication {
   #offered: readonly string[] = [];
   #bindings: readonly string[] = [];
   #running: Mechanism | undefined = undefined;
-  /** Its name. */
+  #profile: SaslProfile | undefined = undefined;
+  /** The name of the mechanism. */
   #name = "";
   #failures = 0;
   /** Mechanisms that were refused for their channel binding. */
@@ -60,8 +81,10 @@ export class Authentication {
     );
   }
 
-  /** `<mechanisms/>`, and the channel bindings that go with it. Empty if nothing may be offered. */
-  features(): Later<Element[]> {
+  // ---- what is offered ----
+
+  /** Finds out what may be offered on this stream. */
+  prepare(): Later<void> {
     const { secure, certificateJids } = this.#n;
     const names = mechanisms({
       secure,
@@ -76,57 +99,68 @@ export class Authentication {
       this.#offered = list === DROP ? [] : list;
       const plus = this.#offered.some((name) => name.endsWith("-PLUS"));
       this.#bindings = plus ? bindingTypes : [];
-      return this.#elements();
     });
   }
 
-  #elements(): Element[] {
-    if (this.#offered.length === 0) return [];
-    const names = this.#offered.map((name) => xml("mechanism", NS.sasl, {}, name));
-    const elements = [xml("mechanisms", NS.sasl, {}, ...names)];
-    if (this.#bindings.length > 0) {
-      const types = this.#bindings.map((type) =>
-        xml("channel-binding", CHANNEL_BINDING_NS, { type })
-      );
-      elements.push(xml("sasl-channel-binding", CHANNEL_BINDING_NS, {}, ...types));
-    }
-    return elements;
+  /** Names of mechanisms, the best first. */
+  get offered(): readonly string[] {
+    return this.#offered;
   }
 
-  /** Takes an element of the exchange; yields the account once it is proved. */
-  onElement(element: Element): Later<Jid | undefined> {
-    switch (element.name) {
-      case "auth":
-        return this.#begin(element);
-      case "response":
-        if (this.#running === undefined) {
-          return this.#fail({ kind: "failure", condition: "malformed-request" });
-        }
-        return this.#step(element);
-      case "abort":
-        return this.#fail({ kind: "failure", condition: "aborted" });
-    }
-    throw new StreamError("unsupported-stanza-type");
+  /** Channel-binding types that go with them; empty without a mechanism that has -PLUS. */
+  get bindings(): readonly string[] {
+    return this.#bindings;
   }
 
-  #begin(element: Element): Later<Jid | undefined> {
-    const { mechanism = "" } = element.attrs;
+  // ---- the exchange ----
+
+  /** True while a message of the client is awaited. */
+  get running(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /**
+   * Starts an exchange; one that is going on is forgotten. Yields the account if it is proved by
+   * now; otherwise the challenge or failure is sent.
+   *
+   * @param initial the initial response in base64; undefined if there was none
+   * @param special a mechanism that is not offered, but is spoken this time
+   */
+  begin(
+    profile: SaslProfile,
+    mechanism: string,
+    initial: string | undefined,
+    special?: Mechanism,
+  ): Later<Proved | undefined> {
     const address = this.#n.stream.transport.remoteAddress;
     if (this.#n.server.throttle.blocked(address)) {
       throw new StreamError("policy-violation", "too many failed logins from this address");
     }
-    this.#running = this.#offered.includes(mechanism)
-      ? createMechanism(mechanism, this.#context())
-      : undefined;
+    this.#profile = profile;
+    this.#running = special === undefined ? this.#make(mechanism) : guarded(special);
     if (this.#running === undefined) {
-      return this.#fail({
+      return this.fail(profile, {
         kind: "failure",
         condition: this.#needsTls(mechanism) ? "encryption-required" : "invalid-mechanism",
       });
     }
     this.#name = mechanism;
     this.#n.loginBegun = performance.now();
-    return this.#step(element);
+    return this.#step(profile, initial);
+  }
+
+  #make(mechanism: string): Mechanism | undefined {
+    return this.#offered.includes(mechanism)
+      ? createMechanism(mechanism, this.#context())
+      : undefined;
+  }
+
+  /** Takes the client's answer to a challenge, in base64. */
+  respond(profile: SaslProfile, response: string): Later<Proved | undefined> {
+    if (this.#running === undefined || this.#profile !== profile) {
+      return this.fail(profile, { kind: "failure", condition: "malformed-request" });
+    }
+    return this.#step(profile, response);
   }
 
   /** RFC 6120 §6.5.4: it would be offered, only not here. */
@@ -163,70 +197,70 @@ export class Authentication {
     };
   }
 
-  #step(element: Element): Later<Jid | undefined> {
-    const text = element.text();
-    const decoded = text === "=" ? new Uint8Array() : decodeBase64(text);
-    if (decoded === undefined) {
-      return this.#fail({ kind: "failure", condition: "incorrect-encoding" });
+  #step(profile: SaslProfile, text: string | undefined): Later<Proved | undefined> {
+    const input = text === undefined ? undefined : decodeBase64(text);
+    if (text !== undefined && input === undefined) {
+      return this.fail(profile, { kind: "failure", condition: "incorrect-encoding" });
     }
-    // "=" is an empty message, nothing at all is no message (RFC 6120 §6.4.2); a response is one.
-    const input = text === "" && element.name === "auth" ? undefined : decoded;
     let step: Later<SaslStep>;
     try {
       step = this.#running!.step(input);
     } catch (e) {
-      return this.#broken(e);
+      return this.#broken(profile, e);
     }
-    if (!(step instanceof Promise)) return this.#next(step);
-    return step.then((s) => this.#next(s), (e) => this.#broken(e));
+    if (!(step instanceof Promise)) return this.#next(profile, step);
+    return step.then((s) => this.#next(profile, s), (e) => this.#broken(profile, e));
   }
 
   /** A hook failed or did not answer. */
-  #broken(e: unknown): Later<undefined> {
+  #broken(profile: SaslProfile, e: unknown): Later<undefined> {
     if (e instanceof StreamError) throw e;
     if (!(e instanceof StanzaError)) {
       this.#n.server.log.area("auth").error("an authentication failed to work", {
         error: e instanceof Error ? e.stack ?? e.message : String(e),
       });
     }
-    return this.#fail({ kind: "failure", condition: "temporary-auth-failure" });
+    return this.fail(profile, { kind: "failure", condition: "temporary-auth-failure" });
   }
 
-  #next(step: SaslStep): Later<Jid | undefined> {
-    if (step.kind === "failure") return this.#fail(step);
-    if (step.kind === "success") return this.#succeed(step);
-    this.#n.stream.send(`<challenge xmlns='${NS.sasl}'>${encodeBase64(step.data)}</challenge>`);
+  #next(profile: SaslProfile, step: SaslStep): Later<Proved | undefined> {
+    if (step.kind === "failure") return this.fail(profile, step);
+    if (step.kind === "success") return this.#succeed(profile, step);
+    profile.challenge(step.data);
   }
 
-  #succeed(step: SaslStep & { kind: "success" }): Later<Jid | undefined> {
+  #succeed(
+    profile: SaslProfile,
+    step: SaslStep & { kind: "success" },
+  ): Later<Proved | undefined> {
     const account = Jid.of(step.node, this.#host.domain);
     const { claimed, secure } = this.#n;
-    const guest = this.#name === "ANONYMOUS";
+    const mechanism = this.#name;
+    const guest = mechanism === "ANONYMOUS";
     // RFC 6120 §6.4.6; a guest cannot know its name before.
     if (secure && claimed !== undefined && !guest && claimed.bare !== account.bare) {
-      throw new StreamError("invalid-from", "logged in as somebody else");
+      const { wrongAccount } = profile;
+      if (wrongAccount instanceof StreamError) throw wrongAccount;
+      return this.fail(profile, wrongAccount);
     }
-    this.#n.guest = guest;
     return then(this.#host.hooks.ask(mayLogin, account), (may) => {
-      if (may !== true && may !== undefined) return this.#fail({ kind: "failure", condition: may });
+      if (may !== true && may !== undefined) {
+        return this.fail(profile, { kind: "failure", condition: may });
+      }
+      this.#running = undefined;
       const { transport } = this.#n.stream;
       this.#n.server.throttle.succeeded(account.bare, transport.remoteAddress);
       this.#n.server.log.area("auth").debug("logged in", {
         account: account.bare,
         remote: transport.remote,
+        mechanism,
       });
-      const data = step.data === undefined ? "" : encodeBase64(step.data);
-      this.#n.stream.send(
-        data === ""
-          ? `<success xmlns='${NS.sasl}'/>`
-          : `<success xmlns='${NS.sasl}'>${data}</success>`,
-      );
-      return account;
+      return { account, mechanism, guest, data: step.data };
     });
   }
 
   /** The answer to a wrong proof is slowed down; too many of them end the stream (§6.4.5). */
-  #fail(failure: SaslFailure): Later<undefined> {
+  fail(profile: SaslProfile, failure: SaslFailure, app?: Element): Later<undefined> {
     this.#running = undefined;
     if (!this.#isFirstMismatch(failure)) this.#failures++;
     const { throttle } = this.#n.server;
@@ -238,7 +272,7 @@ export class Authentication {
         condition: failure.condition,
         reason: failure.text,
       });
-      return this.#sendFailure(failure.condition, failure.text);
+      return this.#sendFailure(profile, failure, app);
     }
     const account = `${failure.node}@${this.#host.domain}`;
     throttle.failed(account, remoteAddress);
@@ -248,9 +282,9 @@ export class Authentication {
       condition: failure.condition,
     });
     const ms = throttle.delay(account, remoteAddress);
-    if (ms === 0) return this.#sendFailure(failure.condition, failure.text);
+    if (ms === 0) return this.#sendFailure(profile, failure, app);
     return new Promise<void>((resolve) => this.#n.server.deadlines.after(ms, resolve))
-      .then(() => this.#sendFailure(failure.condition, failure.text));
+      .then(() => this.#sendFailure(profile, failure, app));
   }
 
   /**
@@ -265,11 +299,8 @@ export class Authentication {
     return this.#mismatched.add(this.#name).size > before;
   }
 
-  #sendFailure(condition: SaslCondition, text: string | undefined): undefined {
-    const reason = text === undefined
-      ? ""
-      : xml("text", NS.sasl, { "xml:lang": "en" }, text).toString();
-    this.#n.stream.send(`<failure xmlns='${NS.sasl}'><${condition}/>${reason}</failure>`);
+  #sendFailure(profile: SaslProfile, failure: SaslFailure, app: Element | undefined): undefined {
+    profile.failure(failure.condition, failure.text, app);
     if (this.#failures >= this.#n.server.config.auth.attempts) {
       this.#n.stream.fail(new StreamError("policy-violation", "too many failed logins"));
     }

@@ -9,7 +9,8 @@ import { StanzaError, StreamError } from "../errors.ts";
 import { NS } from "../ns.ts";
 import { xml } from "../xml/element.ts";
 import { iq, Stanza } from "../stanza.ts";
-import { chooseResource } from "../hooks/streams.ts";
+import { chooseResource, loggedIn } from "../hooks/streams.ts";
+import { loginOf } from "./login.ts";
 import type { Negotiation } from "./negotiation.ts";
 
 /** Handles `<iq type='set'><bind/></iq>`: afterwards the stream belongs to a session. */
@@ -24,13 +25,53 @@ export function bindResource(
   if (asked !== undefined && asked !== "" && wanted === undefined) {
     return n.refuse(request, new StanzaError("bad-request", { text: "that is no resource" }));
   }
+  return then(bind(n, host, account, wanted), (bound) => {
+    if (bound === undefined) return;
+    if (bound instanceof StanzaError) return n.refuse(request, bound);
+    answer(bound, request);
+  });
+}
+
+/**
+ * Binds a resource for an authenticated client.
+ *
+ * @param wanted prepared; undefined has one generated
+ * @param mine sessions that are the same client's: they make room whatever the policy for conflicts
+ * @returns a refusal, or undefined if the stream is over by now
+ * @throws StreamError if the host is about to go
+ */
+export function bind(
+  n: Negotiation,
+  host: Host,
+  account: Jid,
+  wanted: string | undefined,
+  mine?: (session: Session) => boolean,
+): Later<Session | StanzaError | undefined> {
   return then(host.hooks.ask(chooseResource, account.bare, wanted), (chosen) => {
     if (n.stream.closed) return;
+    if (mine !== undefined) replace(host, account, mine);
     const full = place(host, account, chosen === undefined ? wanted : prepResource(chosen));
-    if (full instanceof StanzaError) return n.refuse(request, full);
+    if (full instanceof StanzaError) return full;
     n.stream.clearDeadline();
-    return then(host.bind(full, n), (session) => answer(session, request));
+    const login = n.login!;
+    const bound = host.bind(full, n);
+    // Known at once: the same client may be binding on another stream.
+    const begun = host.session(full);
+    if (begun !== undefined) loginOf.set(begun, login);
+    return then(bound, (session) => {
+      host.log.area("c2s").info("session bound", {
+        jid: session.jid.full,
+        remote: n.stream.transport.remote,
+      });
+      return then(host.hooks.tell(loggedIn, session, login), () => session);
+    });
   });
+}
+
+function replace(host: Host, account: Jid, mine: (session: Session) => boolean): void {
+  for (const session of [...host.online.get(account.node)?.sessions ?? []]) {
+    if (mine(session)) session.end(new StreamError("conflict", "replaced by a new session"));
+  }
 }
 
 /** The full JID to bind, with room made for it by the policy for conflicts (§7.7.2.2). */
@@ -42,7 +83,7 @@ function place(host: Host, account: Jid, resource: string | undefined): Jid | St
       case "refuse-new":
         return new StanzaError("conflict", { type: "modify" });
       case "rename-new":
-        resource = prepResource(`${resource}-${generated()}`) ?? generated();
+        resource = prepResource(`${resource}-${generateResource()}`) ?? generateResource();
         break;
       default:
         old.end(new StreamError("conflict", "replaced by a new session"));
@@ -51,19 +92,15 @@ function place(host: Host, account: Jid, resource: string | undefined): Jid | St
   if (online !== undefined && online.sessions.length >= host.config.limits.sessions_per_account) {
     return new StanzaError("resource-constraint", { text: "too many sessions of this account" });
   }
-  return account.withResource(resource ?? generated());
+  return account.withResource(resource ?? generateResource());
 }
 
 /** Unguessable: who knows a full JID may learn whether it is online. */
-function generated(): string {
+export function generateResource(): string {
   return crypto.randomUUID().replaceAll("-", "").slice(0, 16);
 }
 
 function answer(session: Session, request: Stanza): void {
-  session.host.log.area("c2s").info("session bound", {
-    jid: session.jid.full,
-    remote: session.stream?.transport.remote ?? "",
-  });
   const jid = xml("jid", NS.bind, {}, session.jid.full);
   session.stream?.send(
     iq({ type: "result", id: request.id ?? "" }, xml("bind", NS.bind, {}, jid)).wire(),

@@ -15,17 +15,21 @@ import type { Element } from "../xml/element.ts";
 import { xml } from "../xml/element.ts";
 import type { StreamHeader } from "../xml/parser.ts";
 import { Stanza } from "../stanza.ts";
+import type { Holder, Session } from "../session.ts";
 import { negotiationElement, streamFeatures, streamOpened } from "../hooks/streams.ts";
+import type { Proved, SaslProfile } from "./authentication.ts";
 import { Authentication } from "./authentication.ts";
 import { bindResource } from "./bind.ts";
+import type { Login, UserAgent } from "./login.ts";
 import type { StreamReader } from "./reader.ts";
+import { onSaslElement, saslFeatures, saslProfile, saslSuccess } from "./sasl.ts";
 import type { XmppStream } from "./stream.ts";
 import { LANG, responseHeader } from "./stream.ts";
 
 /** Refused attempts to bind a resource after which the stream is closed. */
 const MAX_REFUSALS = 10;
 
-export class Negotiation implements StreamReader {
+export class Negotiation implements StreamReader, Holder {
   readonly stream: XmppStream;
   readonly server: Server;
   /** The host in the stream header's `to`; undefined before the first header. */
@@ -34,6 +38,10 @@ export class Negotiation implements StreamReader {
   account: Jid | undefined = undefined;
   /** The client's language, where it has named one other than ours. */
   lang: string | undefined = undefined;
+  /** How the account was proved; undefined before. */
+  login: Login | undefined = undefined;
+  /** Set where binding, or resumption, was a part of the login: the stream is the session's by then. */
+  session: Session | undefined = undefined;
   /** When the exchange began that proved the account (`performance.now()`); 0 before. */
   loginBegun = 0;
   /** True for a guest (SASL ANONYMOUS). */
@@ -42,7 +50,11 @@ export class Negotiation implements StreamReader {
   claimed: Jid | undefined = undefined;
   /** Why EXTERNAL may be offered: the accounts the client's certificate speaks for. */
   certificateJids: readonly Jid[] | undefined = undefined;
-  #sasl: Authentication | undefined = undefined;
+  slots: unknown[] | undefined = undefined;
+  /** While it is set, an element of any other namespace ends the stream. */
+  only: string | undefined = undefined;
+  #authentication: Authentication | undefined = undefined;
+  #profile: SaslProfile | undefined = undefined;
   #refusals = 0;
 
   constructor(stream: XmppStream, server: Server) {
@@ -59,6 +71,11 @@ export class Negotiation implements StreamReader {
     if (this.secure) return true;
     const rule = this.server.config.c2s.plaintext_auth;
     return rule === "always" || (rule === "loopback" && this.stream.transport.loopback);
+  }
+
+  /** Logging in; undefined where that is not possible: as things are, or any more. */
+  get authentication(): Authentication | undefined {
+    return this.#authentication;
   }
 
   // ---- stream headers ----
@@ -97,43 +114,56 @@ export class Negotiation implements StreamReader {
   }
 
   #sendFeatures(): Later<void> {
+    return then(this.features(), (text) => this.stream.send(text));
+  }
+
+  /** `<stream:features/>`: what may be negotiated as things are. */
+  features(): Later<string> {
     const host = this.host!;
     if (this.account === undefined && this.secure && this.certificateJids === undefined) {
       return then(Authentication.certificate(this), (jids) => {
         this.certificateJids = jids;
-        return this.#sendFeaturesNow(host);
+        return this.#featuresNow(host);
       });
     }
-    return this.#sendFeaturesNow(host);
+    return this.#featuresNow(host);
   }
 
-  #sendFeaturesNow(host: Host): Later<void> {
+  #featuresNow(host: Host): Later<string> {
     const features: Element[] = [];
+    if (this.session !== undefined) return this.#extended(host, features);
     if (this.account !== undefined) {
       features.push(
         xml("bind", NS.bind),
         xml("session", NS.session, {}, xml("optional", NS.session)),
       );
-      return this.#offer(host, features);
+      return this.#extended(host, features);
     }
     if (!this.secure && this.server.tlsFor(host) !== undefined) {
       features.push(xml("starttls", NS.tls, {}, !this.mayAuthenticate && xml("required", NS.tls)));
     }
-    if (!this.mayAuthenticate) return this.#offer(host, features);
-    this.#sasl = new Authentication(this, host);
-    return then(this.#sasl.features(), (more) => this.#offer(host, [...features, ...more]));
+    if (!this.mayAuthenticate) return this.#extended(host, features);
+    const auth = this.#authentication = new Authentication(this, host);
+    return then(auth.prepare(), () => {
+      features.push(...saslFeatures(auth));
+      return this.#extended(host, features);
+    });
   }
 
-  #offer(host: Host, features: Element[]): Later<void> {
+  /** What modules add. */
+  #extended(host: Host, features: Element[]): Later<string> {
     return then(host.hooks.filter(streamFeatures, features, this), (all) => {
       const list = Array.isArray(all) ? all : features;
-      this.stream.send(`<stream:features>${list.join("")}</stream:features>`);
+      return `<stream:features>${list.join("")}</stream:features>`;
     });
   }
 
   // ---- elements ----
 
   onElement(stream: XmppStream, element: Element): Later<void> {
+    if (this.only !== undefined && element.ns !== this.only) {
+      throw new StreamError("policy-violation", "an authentication is going on");
+    }
     switch (element.ns) {
       case NS.tls:
         return this.#startTls(stream, element);
@@ -141,10 +171,7 @@ export class Negotiation implements StreamReader {
         if (this.account !== undefined) {
           throw new StreamError("policy-violation", "already logged in");
         }
-        if (this.#sasl === undefined) return this.#refuseSasl();
-        return then(this.#sasl.onElement(element), (account) => {
-          if (account !== undefined) this.#authenticated(account);
-        });
+        return this.#onSasl(element);
     }
     if (this.account !== undefined && isBind(element)) {
       return bindResource(this, this.host!, this.account, element as Stanza);
@@ -161,9 +188,18 @@ export class Negotiation implements StreamReader {
     });
   }
 
-  /** RFC 6120 §6.4.2: before TLS, where TLS is required, no mechanism is good enough. */
-  #refuseSasl(): void {
-    this.stream.send(`<failure xmlns='${NS.sasl}'><encryption-required/></failure>`);
+  #onSasl(element: Element): Later<void> {
+    const profile = this.#profile ??= saslProfile(this.stream);
+    if (this.#authentication === undefined) {
+      // RFC 6120 §6.4.2: before TLS, where TLS is required, no mechanism is good enough.
+      return profile.failure("encryption-required", undefined);
+    }
+    return then(onSaslElement(this.#authentication, profile, element), (proved) => {
+      if (proved === undefined || this.stream.closed) return; // while the proof was checked
+      this.stream.send(saslSuccess(proved));
+      this.authenticated(proved, undefined);
+      this.stream.restart(false);
+    });
   }
 
   /** RFC 6120 §5.4.2. */
@@ -197,12 +233,22 @@ export class Negotiation implements StreamReader {
     );
   }
 
-  #authenticated(account: Jid): void {
-    if (this.stream.closed) return; // while the proof was checked
+  /** The client is who it says: nothing more to be proved. */
+  authenticated({ account, mechanism, guest }: Proved, agent: UserAgent | undefined): void {
     this.account = account;
-    this.#sasl = undefined;
+    this.guest = guest;
+    this.login = { mechanism, agent };
+    this.#authentication = undefined;
     this.stream.configure(this.host!.streamSettings);
-    this.stream.restart(false);
+  }
+
+  /** A login that could not be completed: the client may try again. */
+  takeBack(authentication: Authentication): void {
+    this.account = undefined;
+    this.guest = false;
+    this.login = undefined;
+    this.#authentication = authentication;
+    this.stream.configure(this.server.streamSettings);
   }
 
   onClosed(stream: XmppStream, reason: string | undefined): void {

@@ -9,6 +9,12 @@ import type { LogArea } from "../log.ts";
 import type { RateLimit } from "./rate.ts";
 import type { XmppStream } from "./stream.ts";
 
+/**
+ * How a stream has ended: `closed` by the other side in good order, `failed` by an error or a decision
+ * of ours, `lost` with its connection, or because nothing gets through any more.
+ */
+export type StreamEnd = "closed" | "failed" | "lost";
+
 /** Who reads a stream at the moment. A promise makes this stream alone wait. */
 export interface StreamReader {
   /** A stream header came (again after a restart). Throw `StreamError` to refuse. */
@@ -16,7 +22,12 @@ export interface StreamReader {
   /** A complete element came. Throw `StreamError` to end the stream. */
   onElement(stream: XmppStream, element: Element): Later<void>;
   /** The stream is over. `reason` is for logs; undefined after an orderly close. */
-  onClosed(stream: XmppStream, reason: string | undefined): void;
+  onClosed(stream: XmppStream, reason: string | undefined, end: StreamEnd): void;
+  /**
+   * Our side is about to close: the last moment to say something. A promise makes the answer to the
+   * other side's `</stream:stream>` wait; in all other cases there is no time.
+   */
+  onClosing?(stream: XmppStream): Later<void>;
   /** TLS, begun by `stream.startTls`, is established. */
   onSecure?(stream: XmppStream): void;
   /** Elements that came before the connection was lost are still handled, while there is time. */

@@ -12,7 +12,7 @@ import { StreamError } from "../errors.ts";
 import { NS } from "../ns.ts";
 import type { Transport, TransportOwner } from "../net/transport.ts";
 import type { Deadline } from "../deadlines.ts";
-import type { StreamReader, StreamSettings } from "./reader.ts";
+import type { StreamEnd, StreamReader, StreamSettings } from "./reader.ts";
 import { Rate } from "./rate.ts";
 
 const enum Phase {
@@ -40,6 +40,8 @@ export class XmppStream implements TransportOwner {
   readonly #parser: StreamParser;
   #out = "";
   #dirty = false;
+  /** What was sent since `hold`. */
+  #held: string | undefined = undefined;
   #phase = Phase.Fresh;
   #busy = false;
   #paused = false;
@@ -89,9 +91,29 @@ export class XmppStream implements TransportOwner {
   /** Queues text; it leaves at the end of this turn of the event loop. */
   send(text: string): void {
     if (this.closed || this.#overflowed) return;
+    if (this.#held !== undefined) return this.#keep(text);
     this.#queue(text);
     // Not ended here: whoever sends may be in the midst of an account's sessions.
     this.#overflowed = this.#out.length > this.settings.outputBytes;
+  }
+
+  /** Keeps back what is sent from now on. The end of the stream does not wait for it. */
+  hold(): void {
+    if (!this.closed) this.#held ??= "";
+  }
+
+  /** Sends `first`, and behind it what was kept back. */
+  release(first: string): void {
+    const text = first + (this.#held ?? "");
+    this.#held = undefined;
+    if (text !== "") this.send(text);
+  }
+
+  #keep(text: string): void {
+    this.#held += text;
+    if (this.#held!.length <= this.settings.outputBytes) return;
+    this.#queue(this.#held!);
+    this.#overflowed = true;
   }
 
   #queue(text: string): void {
@@ -124,7 +146,7 @@ export class XmppStream implements TransportOwner {
     this.#out = "";
     this.#phase = Phase.Closing;
     this.transport.write(error.toXml() + "</stream:stream>");
-    this.reader.onClosed(this, error.toString());
+    this.reader.onClosed(this, error.toString(), "lost");
     this.#end();
   }
 
@@ -174,35 +196,47 @@ export class XmppStream implements TransportOwner {
 
   /** Ends the stream with an error (RFC 6120 §4.9.1) and the closing handshake. */
   fail(error: StreamError): void {
-    if (this.#phase === Phase.Lost) return this.#destroy(error.toString());
+    if (this.#phase === Phase.Lost) return this.#destroy(error.toString(), "failed");
     if (this.closed) return;
     this.settings.log.info("stream error sent", {
       remote: this.transport.remote,
       error: error.toString(),
     });
-    if (this.#securing) return this.#destroy(error.toString());
+    if (this.#securing) return this.#destroy(error.toString(), "failed");
     this.#openAnyway();
+    this.reader.onClosing?.(this);
     this.#queue(error.toXml());
-    this.close(error.toString());
+    this.#close(error.toString(), "failed");
   }
 
   /** Ends the stream in good order (RFC 6120 §4.4). */
   close(reason?: string): void {
-    if (this.#phase === Phase.Lost) return this.#destroy(reason);
+    const end = this.#peerClosed ? "closed" : "failed";
+    if (this.#phase === Phase.Lost) return this.#destroy(reason, end);
     if (this.closed) return;
-    if (this.#securing) return this.#destroy(reason);
+    if (this.#securing) return this.#destroy(reason, end);
     this.#openAnyway();
+    this.#close(reason, end);
+  }
+
+  /** Gives the stream up for its reader, who goes on with another one: nothing more is read. */
+  abandon(error: StreamError): void {
+    this.reader = NOBODY;
+    this.fail(error);
+  }
+
+  #close(reason: string | undefined, end: StreamEnd): void {
     this.#queue("</stream:stream>");
     this.flush();
     if (this.closed) return; // that was too much for a slow reader
     this.#phase = Phase.Closing;
-    this.reader.onClosed(this, reason);
+    this.reader.onClosed(this, reason, end);
     if (this.#peerClosed) return this.#end();
     // The other side may still be sending: its input is discarded until it closes, or time is up.
     this.#deadline?.cancel();
     this.#deadline = this.settings.deadlines.after(
       this.settings.closeTimeoutMs,
-      () => this.#destroy(reason),
+      () => this.#destroy(reason, end),
     );
     if (this.#paused) this.#unpause();
     this.#discard();
@@ -215,11 +249,11 @@ export class XmppStream implements TransportOwner {
     this.#deadline?.cancel();
     this.#deadline = this.settings.deadlines.after(
       this.settings.closeTimeoutMs,
-      () => this.#destroy(undefined),
+      () => this.#destroy(undefined, "closed"),
     );
   }
 
-  #destroy(reason: string | undefined): void {
+  #destroy(reason: string | undefined, end: StreamEnd): void {
     const wasClosing = this.#phase >= Phase.Closing;
     this.#phase = Phase.Closed;
     this.#deadline?.cancel();
@@ -228,7 +262,7 @@ export class XmppStream implements TransportOwner {
     this.transport.owner = undefined;
     this.transport.destroy();
     this.#rate?.stop();
-    if (!wasClosing) this.reader.onClosed(this, reason);
+    if (!wasClosing) this.reader.onClosed(this, reason, this.#peerClosed ? "closed" : end);
   }
 
   /** Fails the stream unless `clearDeadline` is called within `ms`. Replaces an earlier one. */
@@ -301,7 +335,7 @@ export class XmppStream implements TransportOwner {
       if (this.#phase === Phase.Closed) return;
       if (this.#paused) this.#unpause();
       this.#read();
-      if (this.#phase === Phase.Lost && !this.#busy) this.#destroy(this.#lostBy);
+      if (this.#phase === Phase.Lost && !this.#busy) this.#destroy(this.#lostBy, "lost");
     };
     done.then(goOn, (e) => {
       this.#inputFailed(e);
@@ -338,7 +372,9 @@ export class XmppStream implements TransportOwner {
 
   #peerHasClosed(): void {
     this.#peerClosed = true;
-    this.close();
+    const ready = this.reader.onClosing?.(this);
+    if (ready instanceof Promise) void ready.finally(() => this.close());
+    else this.close();
   }
 
   onEnd(): void {
@@ -349,14 +385,14 @@ export class XmppStream implements TransportOwner {
 
   onClose(reason: string | undefined): void {
     if (this.#phase < Phase.Closing) this.#lose(reason ?? "connection lost");
-    else this.#destroy(reason);
+    else this.#destroy(reason, "lost");
   }
 
   /** What has come is no less valid because nothing will follow: a client may send and be gone. */
   #lose(reason: string): void {
     if (this.#phase === Phase.Lost) return;
     if (!this.#busy || this.#phase !== Phase.Open || this.reader.finishes !== true) {
-      return this.#destroy(reason);
+      return this.#destroy(reason, "lost");
     }
     this.#phase = Phase.Lost;
     this.#lostBy = reason;
@@ -364,7 +400,7 @@ export class XmppStream implements TransportOwner {
     this.#deadline?.cancel();
     this.#deadline = this.settings.deadlines.after(
       this.settings.closeTimeoutMs,
-      () => this.#destroy(reason),
+      () => this.#destroy(reason, "lost"),
     );
     this.transport.end();
   }
@@ -374,6 +410,9 @@ export class XmppStream implements TransportOwner {
     this.reader.onSecure?.(this);
   }
 }
+
+/** Reads what nobody wants to know any more. */
+const NOBODY: StreamReader = { onHeader() {}, onElement() {}, onClosed() {} };
 
 /** The language of our own texts: the one a server that knows no other has to name (§4.7.4). */
 export const LANG = "en";

@@ -1,0 +1,14 @@
+/**
+ * What stands before a session's output while its client is inactive (XEP-0352). It is asked behind the
+ * filters of `session.send`, and writes what it has held by `Session.write`.
+ */
+
+import type { Stanza } from "./stanza.ts";
+
+export interface Gate {
+  /** True if it keeps the stanza for later; else what it holds has gone ahead, or can wait. */
+  takes(stanza: Stanza, to: string | undefined): boolean;
+
+  /** Sends all that it holds: something is about to be sent that it is not asked for. */
+  open(): void;
+}
