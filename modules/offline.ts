@@ -12,14 +12,12 @@ import * as v from "valibot";
 import { defineModule } from "../lib/module.ts";
 import { bytes, duration, setting, wholeNumber } from "../lib/config/setting.ts";
 import { StanzaError } from "../lib/errors.ts";
-import { DELAY_NS, readDelay, withoutDelay } from "../lib/formats/delay.ts";
-import { STANZA_ID_NS } from "../lib/formats/stanza_id.ts";
+import { readDelay, withoutDelay } from "../lib/formats/delay.ts";
+import { traitsOf } from "../lib/formats/message_traits.ts";
 import { accountDeleted } from "../lib/hooks/accounts.ts";
 import { presenceChanged } from "../lib/hooks/presence.ts";
 import { messageOffline, stanzaFromClient } from "../lib/hooks/stanzas.ts";
 import { offlineList, offlineRemove, offlineStore } from "../lib/hooks/storage.ts";
-import { NS } from "../lib/ns.ts";
-import type { Stanza } from "../lib/stanza.ts";
 import { Replays } from "./offline/replay.ts";
 import { flexibleRetrieval } from "./offline/retrieval.ts";
 import { migrations, OfflineTable } from "./offline/table.ts";
@@ -63,7 +61,8 @@ export default defineModule({
       if (stanza.name === "message") return withoutDelay(stanza, host.domain);
     });
     host.on(messageOffline, async (message, account) => {
-      if (!isWorthKeeping(message)) return undefined;
+      // Its sender is told as of any other that could not be delivered (RFC 6121 §8.5.2.2.1).
+      if (!traitsOf(message).offline) return undefined;
       // Kept before, handed to a session that could not pass it on, and now back.
       const stamp = readDelay(message, host.domain)?.stamp ?? Date.now();
       const stored = await host.ask(offlineStore, account, {
@@ -89,39 +88,3 @@ export default defineModule({
     host.onUnload(() => replays.stop());
   },
 });
-
-const HINTS_NS = "urn:xmpp:hints";
-const CHAT_STATES_NS = "http://jabber.org/protocol/chatstates";
-
-/**
- * XEP-0160 §3, with the hints of XEP-0334. A message that says nothing (chat states, ids) is not
- * kept; its sender is told as of any other that could not be delivered (RFC 6121 §8.5.2.2.1).
- */
-export function isWorthKeeping(message: Stanza): boolean {
-  const { type } = message;
-  if (type === "error" || type === "groupchat") return false;
-  let worth = false;
-  for (const child of message.children) {
-    if (typeof child === "string") continue;
-    switch (child.ns) {
-      case HINTS_NS:
-        if (child.name === "no-store") return false;
-        if (child.name === "store") return !message.children.some(isNoStore);
-        break;
-      case CHAT_STATES_NS:
-      case STANZA_ID_NS:
-      case DELAY_NS:
-        break;
-      case NS.client:
-        if (child.name !== "thread") worth = true;
-        break;
-      default:
-        worth = true;
-    }
-  }
-  return worth && type !== "headline";
-}
-
-function isNoStore(child: Stanza["children"][number]): boolean {
-  return typeof child !== "string" && child.ns === HINTS_NS && child.name === "no-store";
-}

@@ -1,7 +1,7 @@
 /**
  * Unique and stable stanza ids (XEP-0359): what archives, rooms and the stable_ids module share.
  *
- * An archive of accounts stamps in a filter on `stanza.to-account` that runs after `stable_ids` (which
+ * An archive of accounts stamps in a filter on `message.to-account` that runs after `stable_ids` (which
  * has removed what pretends to be ours by then). Live copies and those kept for later are made behind
  * that filter, so all of them carry the same id.
  */

@@ -3,15 +3,23 @@
  *
  * One session of an account is served at a time. A message is removed from the store when the
  * connection has taken it; if the session ends before, what is left is for the next one.
+ *
+ * With stream management it is removed when the session answers for it: when it is in the journal, or
+ * acknowledged. What is on the way between the two is named in the session's state, which comes into
+ * the journal together with the messages: if the server dies in between, they are removed at its next
+ * start, and are there once.
  */
 
 import type { ModuleHost } from "../../lib/module.ts";
 import { parseStored } from "../../lib/formats/stored.ts";
 import { withDelay } from "../../lib/formats/delay.ts";
+import { DROP } from "../../lib/hooks/hook.ts";
 import { sessionSend } from "../../lib/hooks/stanzas.ts";
 import { offlineList, offlineRemove } from "../../lib/hooks/storage.ts";
+import { sessionFreeze, sessionResumed, sessionThaw } from "../../lib/hooks/streams.ts";
 import type { OfflineMessage } from "../../lib/hooks/storage.ts";
 import type { Jid } from "../../lib/jid.ts";
+import type { KeptElsewhere } from "../../lib/outbox.ts";
 import { type Account, type Session, slot } from "../../lib/session.ts";
 import type { XmppStream } from "../../lib/stream/stream.ts";
 
@@ -29,6 +37,16 @@ const takesMessages = slot<boolean>();
 /** The session reads its messages by itself (XEP-0013 §2.2). */
 const retrieves = slot<boolean>();
 
+/** Messages that the session answers for, while they are still in the store: ids and stamps. */
+const handed = slot<readonly Handed[]>();
+type Handed = readonly [id: number, stamp: number];
+
+/** What is kept with a session over a restart of the server. */
+interface Frozen {
+  readonly handed?: readonly Handed[];
+  readonly retrieves?: boolean;
+}
+
 export class Replays {
   readonly #host: ModuleHost;
   /** Sessions to be served, by node; the first one is being served. */
@@ -37,6 +55,25 @@ export class Replays {
 
   constructor(host: ModuleHost) {
     this.#host = host;
+    host.on(sessionResumed, (session) => {
+      if (takesMessages.get(session) === true) this.#serve(session);
+    });
+    host.on(sessionFreeze, (state, session) => {
+      const frozen: Frozen = { handed: handed.get(session), retrieves: retrieves.get(session) };
+      if (frozen.handed !== undefined || frozen.retrieves !== undefined) state.offline = frozen;
+    });
+    host.on(sessionThaw, (session, state) => this.#thaw(session, state.offline as Frozen));
+  }
+
+  async #thaw(session: Session, { handed = [], retrieves: reads }: Frozen = {}): Promise<void> {
+    if (reads === true) retrieves.set(session, true);
+    takesMessages.set(session, session.presence !== undefined && session.priority >= 0);
+    if (handed.length === 0) return;
+    const account = session.account.jid;
+    const stamps = new Map(handed);
+    const kept = await this.#host.ask(offlineList, account) ?? [];
+    const twice = kept.filter(({ id, stamp }) => stamps.get(id) === stamp);
+    await this.#host.ask(offlineRemove, account, twice.map((m) => m.id));
   }
 
   stop(): void {
@@ -65,6 +102,7 @@ export class Replays {
   /** From now on the session asks for its messages; no session of the account gets them unasked. */
   retrievedBy(session: Session): void {
     retrieves.set(session, true);
+    session.changed();
   }
 
   #serve(session: Session): void {
@@ -102,6 +140,10 @@ export class Replays {
       const to = endOfPortion(messages, from);
       if (!await this.#handOver(session, messages, from, to)) return;
       await this.#host.ask(offlineRemove, account, messages.slice(from, to).map((m) => m.id));
+      if (handed.get(session) !== undefined) {
+        handed.set(session, undefined);
+        session.changed();
+      }
       from = to;
     }
   }
@@ -113,18 +155,51 @@ export class Replays {
     from: number,
     to: number,
   ): Promise<boolean> {
+    const { outbox } = session;
+    if (outbox !== undefined && !await outbox.room()) return false;
     if (this.#stopped || !isWilling(session)) return false;
     const { stream } = session;
-    if (stream === undefined) return false;
-    const filtered = session.host.hooks.has(sessionSend);
-    for (let i = from; i < to; i++) {
-      const { xml, stamp } = messages[i]!;
-      const text = withDelay(xml, this.#host.domain, stamp);
-      if (filtered) await session.send(parseStored(text));
-      else stream.send(text);
+    if (stream === undefined || session.outbox !== outbox) return false;
+    const texts = this.#filtered(session, messages.slice(from, to));
+    if (texts instanceof Promise) {
+      const ready = await texts;
+      // What was sent to a stream that is gone could not be told from what was not.
+      if (session.stream !== stream || session.outbox !== outbox) return false;
+      sendAll(session, ready, "until-safe");
+    } else {
+      sendAll(session, texts, "until-safe");
     }
-    return await drained(stream, () => this.#stopped);
+    if (outbox === undefined) return await drained(stream, () => this.#stopped);
+    handed.set(session, messages.slice(from, to).map(({ id, stamp }) => [id, stamp] as const));
+    session.changed();
+    if (await outbox.safe()) return true;
+    handed.set(session, undefined);
+    return false;
   }
+
+  /** The texts to be sent, through the filters that there are. */
+  #filtered(
+    session: Session,
+    messages: readonly OfflineMessage[],
+  ): readonly string[] | Promise<readonly string[]> {
+    const texts = messages.map(({ xml, stamp }) => withDelay(xml, this.#host.domain, stamp));
+    if (!session.host.hooks.has(sessionSend)) return texts;
+    return this.#filter(session, texts);
+  }
+
+  async #filter(session: Session, texts: readonly string[]): Promise<readonly string[]> {
+    const passed: string[] = [];
+    for (const text of texts) {
+      const stanza = await this.#host.filter(sessionSend, parseStored(text), session);
+      if (stanza !== DROP) passed.push(stanza.wire());
+    }
+    return passed;
+  }
+}
+
+/** Sends messages that are in the store as well. */
+export function sendAll(session: Session, texts: readonly string[], kept: KeptElsewhere): void {
+  for (const text of texts) session.sendText(text, kept);
 }
 
 /** XEP-0013 §2.2: nobody is flooded while a session reads the messages by itself. */

@@ -7,12 +7,13 @@ import { delayText } from "../../lib/formats/delay.ts";
 import { form } from "../../lib/formats/form.ts";
 import { insertAtEnd, parseStored } from "../../lib/formats/stored.ts";
 import { discoNodeInfo, discoNodeItems } from "../../lib/hooks/disco.ts";
+import { sessionSend } from "../../lib/hooks/stanzas.ts";
 import { offlineList, offlineRemove } from "../../lib/hooks/storage.ts";
 import type { OfflineMessage } from "../../lib/hooks/storage.ts";
 import type { Jid } from "../../lib/jid.ts";
 import type { Session } from "../../lib/session.ts";
 import type { Element } from "../../lib/xml/element.ts";
-import { drained, endOfPortion, type Replays } from "./replay.ts";
+import { drained, endOfPortion, type Replays, sendAll } from "./replay.ts";
 
 const OFFLINE_NS = "http://jabber.org/protocol/offline";
 
@@ -48,8 +49,14 @@ export function flexibleRetrieval(host: ModuleHost, replays: Replays): void {
     const wanted = all ? messages : picked(payload, "view", messages);
     for (let from = 0; from < wanted.length;) {
       const to = endOfPortion(wanted, from);
-      for (; from < to; from++) await session?.send(parseStored(marked(wanted[from]!)));
-      if (session?.stream === undefined || !await drained(session.stream, () => false)) break;
+      if (session?.outbox !== undefined && !await session.outbox.room()) break;
+      const texts = wanted.slice(from, to).map(marked);
+      from = to;
+      if (session?.stream === undefined) break;
+      // They stay in the store until the client removes them.
+      if (!host.has(sessionSend)) sendAll(session, texts, "yes");
+      else for (const text of texts) await session.send(parseStored(text));
+      if (session.outbox === undefined && !await drained(session.stream, () => false)) break;
     }
     return result();
   }, "owner");
