@@ -55,7 +55,7 @@ export default defineModule({
       // §2.3: one at a time.
       if (more.length > 0) throw new StanzaError("bad-request", { text: "ask for one element" });
       const { name, ns } = wanted!;
-      const kept = await host.ask(privateGet, iq.from!.toBare(), name, ns);
+      const kept = await host.ask(privateGet, iq.from!.toBare(), name, ns, iq.from);
       const found = kept === undefined || kept === "" ? xml(name, ns) : parseXml(kept);
       return result(xml("query", PRIVATE_NS, {}, found));
     }, "owner");
@@ -70,7 +70,7 @@ export default defineModule({
         });
       }
       for (const { name, ns, text } of texts) {
-        if (await host.ask(privateSet, account, name, ns, text) !== true) {
+        if (await host.ask(privateSet, account, name, ns, text, iq.from) !== true) {
           throw new StanzaError("service-unavailable");
         }
       }

@@ -16,7 +16,7 @@ import { mayDiscover } from "../lib/hooks/disco.ts";
 import { presenceAvailable } from "../lib/hooks/presence.ts";
 import { stanzaFromClient } from "../lib/hooks/stanzas.ts";
 import { vcardGet, vcardSet } from "../lib/hooks/storage.ts";
-import { vcardPhotoHash } from "../lib/hooks/vcard.ts";
+import { vcardChanged, vcardPhotoHash, vcardRules } from "../lib/hooks/vcard.ts";
 import type { Jid } from "../lib/jid.ts";
 import type { Later } from "../lib/later.ts";
 import { then } from "../lib/later.ts";
@@ -73,6 +73,8 @@ export default defineModule({
   setup(host) {
     host.feature(VCARD_NS);
     host.accountFeature(VCARD_NS);
+    const { visible_to, bytes } = host.config;
+    host.on(vcardRules, () => ({ public: visible_to === "everybody", bytes }));
     serveCards(host);
     servePresence(host);
     keep(host);
@@ -107,11 +109,13 @@ function serveCards(host: Host): void {
     if (Buffer.byteLength(text) > limit) {
       throw new StanzaError("policy-violation", { text: `a vCard has at most ${limit} bytes` });
     }
+    const photoBefore = await host.ask(vcardPhotoHash, account) ?? "";
     if (await host.ask(vcardSet, account, text) !== true) {
       throw new StanzaError("service-unavailable");
     }
     const online = host.account(account);
     if (online !== undefined) photos.set(online, photoHash(card));
+    await host.tell(vcardChanged, account, card, photoBefore);
     return result();
   }, "account");
 }
