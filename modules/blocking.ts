@@ -11,12 +11,12 @@ import { defineModule, EMPTY_RESULT, type ModuleHost } from "../lib/module.ts";
 import { setting, wholeNumber } from "../lib/config/setting.ts";
 import { StanzaError } from "../lib/errors.ts";
 import { accountDeleted } from "../lib/hooks/accounts.ts";
-import { isBlocked } from "../lib/hooks/blocking.ts";
+import { contactsBlocked, isBlocked } from "../lib/hooks/blocking.ts";
 import { DROP, type Drop } from "../lib/hooks/hook.ts";
 import { rosterGet, rosterGetItem } from "../lib/hooks/roster.ts";
 import { deliverRemote, stanzaFromClient, stanzaToAccount } from "../lib/hooks/stanzas.ts";
 import { blocklistGet, blocklistSet } from "../lib/hooks/storage.ts";
-import { sessionBound, sessionClosed } from "../lib/hooks/streams.ts";
+import { sessionBound, sessionClosed, sessionFreeze, sessionThaw } from "../lib/hooks/streams.ts";
 import { type Jid, parseJid } from "../lib/jid.ts";
 import type { Later } from "../lib/later.ts";
 import { then } from "../lib/later.ts";
@@ -69,6 +69,12 @@ export default defineModule({
 
     host.on(sessionBound, (session) => blocking.load(session.account));
     host.on(sessionClosed, (session) => blocking.closed(session));
+    host.on(sessionFreeze, (state, session) => {
+      if (interested.get(session) === true) state.blocking = true;
+    });
+    host.on(sessionThaw, (session, state) => {
+      if (state.blocking === true) interested.set(session, true);
+    });
     host.on(stanzaToAccount, (stanza, to) => blocking.inbound(stanza, to), { priority: 1000 });
     host.on(stanzaFromClient, (stanza, session) => blocking.outbound(stanza, session), {
       priority: 1000,
@@ -213,14 +219,18 @@ class Blocking {
 
   show(iq: Stanza): Later<Element> {
     const session = this.#host.session(iq.from!);
-    if (session !== undefined) interested.set(session, true);
+    if (session !== undefined && interested.get(session) !== true) {
+      interested.set(session, true);
+      session.changed();
+    }
     return then(this.#listOf(iq.from!), (list) => itemsElement("blocklist", list));
   }
 
-  block(iq: Stanza, payload: Element): Promise<typeof EMPTY_RESULT> {
+  async block(iq: Stanza, payload: Element): Promise<typeof EMPTY_RESULT> {
     const named = itemsOf(payload);
     if (named.length === 0) throw new StanzaError("bad-request", { text: "nobody is named" });
-    return this.#change(iq.from!.toBare(), async (account, old) => {
+    const account = iq.from!.toBare();
+    await this.#change(account, async (account, old) => {
       const added = named.filter((jid) => !old.has(jid.full));
       if (added.length === 0) return;
       const list = new Set(old);
@@ -235,6 +245,8 @@ class Blocking {
       this.#hold(account, list);
       this.#push(account, itemsElement("block", added.map((jid) => jid.full)));
     });
+    await this.#host.tell(contactsBlocked, account, payload.elements("item"));
+    return EMPTY_RESULT;
   }
 
   unblock(iq: Stanza, payload: Element): Promise<typeof EMPTY_RESULT> {
