@@ -16,11 +16,15 @@ import {
   accountExists,
   type AccountInfo,
   accountInfo,
+  addScramKeys,
   checkPassword,
   createAccount,
+  credentialsRevoked,
   deleteAccount,
+  keptScramHashes,
   listAccounts,
   mayLogin,
+  missingScramHashes,
   saslMechanisms,
   scramKeys,
   setAccountEnabled,
@@ -32,14 +36,13 @@ import { Jid, prepPassword } from "../lib/jid.ts";
 import type { Session } from "../lib/session.ts";
 import { Recent } from "../lib/recent.ts";
 import {
-  decodeKeys,
   deriveKeys,
   encodeKeys,
   type ScramHash,
-  scramHashes,
   type ScramKeys,
   verifyPassword,
 } from "../lib/sasl/credentials.ts";
+import { CHECK_ORDER, firstOf, outdated, readKeys, withoutUnkept } from "./auth/keys.ts";
 import { type AccountRow, type Key, migrations, statements } from "./auth/table.ts";
 
 const config = v.strictObject({
@@ -74,9 +77,6 @@ const RESUME_MS = 3000;
 /** Times of logins are written in one go. */
 const WRITE_EVERY_MS = 10_000;
 
-/** The hash by which a password is checked, if the account has keys for it: in this order. */
-const CHECK_ORDER: readonly ScramHash[] = ["SHA-256", "SHA-512", "SHA-1"];
-
 export default defineModule({
   name: "auth",
   description: "Accounts and their passwords, kept as SCRAM keys",
@@ -90,6 +90,9 @@ export default defineModule({
     host.on(scramKeys, (account, hash) => accounts.keys(account, hash));
     host.on(checkPassword, (account, password) => accounts.check(account, password));
     host.on(mayLogin, (account) => accounts.mayLogin(account));
+    host.on(keptScramHashes, () => host.config.hashes);
+    host.on(missingScramHashes, (account) => accounts.missing(account));
+    host.on(addScramKeys, (account, keys) => accounts.addKeys(account, keys));
 
     host.on(createAccount, (account, password) => accounts.create(account, password));
     host.on(setPassword, (account, password) => accounts.setPassword(account, password));
@@ -179,18 +182,29 @@ class Accounts {
       iterations,
     });
     if (row === undefined) return undefined;
-    if (right && this.#outdated(kept)) await this.#renew(account, row, password);
+    if (right && outdated(kept, hashes, iterations).length > 0) {
+      await this.#renew(account, row, password);
+    }
     return right;
   }
 
-  /** The settings have changed since the password was set. */
-  #outdated(kept: readonly ScramKeys[]): boolean {
+  async missing(account: Jid): Promise<readonly ScramHash[] | undefined> {
+    const row = await this.#read(account);
+    if (row === undefined) return undefined;
+    return outdated(readKeys(row.scram), this.#host.config.hashes, this.#host.settings.iterations);
+  }
+
+  async addKeys(account: Jid, keys: ScramKeys): Promise<boolean | undefined> {
+    const row = await this.#read(account);
+    if (row === undefined) return undefined;
     const { hashes } = this.#host.config;
     const { iterations } = this.#host.settings;
-    return hashes.some((hash) => {
-      const keys = kept.find((k) => k.hash === hash);
-      return keys === undefined || keys.iterations < iterations;
-    });
+    // A password set since has keys for all hashes: these are of one that is no longer good.
+    if (!outdated(readKeys(row.scram), hashes, iterations).includes(keys.hash)) return false;
+    const others = readKeys(row.scram).filter((k) => k.hash !== keys.hash);
+    const scram = [...others, keys].map(encodeKeys).join("\n");
+    const { changes } = await this.#sql.renew.run({ ...this.#key(account), scram, old: row.scram });
+    return changes === 1;
   }
 
   async #renew(account: Jid, row: AccountRow, password: string): Promise<void> {
@@ -257,7 +271,9 @@ class Accounts {
     const scram = await this.#derive(password);
     const { changes } = await this.#sql.setScram.run({ ...this.#key(account), scram });
     this.#logins.delete(account.node);
-    return changes === 1 ? true : undefined;
+    if (changes === 0) return undefined;
+    await this.#host.tell(credentialsRevoked, account, "password-changed");
+    return true;
   }
 
   async delete(account: Jid): Promise<true | undefined> {
@@ -319,6 +335,7 @@ class Accounts {
     if (changes === 0) return undefined;
     if (enabled) return true;
     this.#barred.set(account.node, performance.now());
+    await this.#host.tell(credentialsRevoked, account, "disabled");
     await endSessions(this.#host, account, "the account was disabled");
     return true;
   }
@@ -360,27 +377,6 @@ class Accounts {
 function verdict(row: AccountRow | undefined): true | "account-disabled" | undefined {
   if (row === undefined) return undefined;
   return row.enabled !== 0 ? true : "account-disabled";
-}
-
-function readKeys(scram: string): ScramKeys[] {
-  return scram.split("\n").map(decodeKeys);
-}
-
-function firstOf(keys: readonly ScramKeys[], order: readonly ScramHash[]): ScramKeys | undefined {
-  for (const hash of order) {
-    const found = keys.find((k) => k.hash === hash);
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}
-
-/** An offer that no account could take up would make clients that prefer it fail. */
-function withoutUnkept(offered: string[], kept: readonly ScramHash[]): string[] {
-  const unkept = scramHashes.filter((hash) => !kept.includes(hash));
-  if (unkept.length === 0) return offered;
-  return offered.filter((name) =>
-    !unkept.some((hash) => name === `SCRAM-${hash}` || name === `SCRAM-${hash}-PLUS`)
-  );
 }
 
 /** Ends the account's sessions; resolves when what follows from that is done. */
