@@ -8,11 +8,12 @@ import type { LogArea } from "./log.ts";
 import type { TlsContext } from "./net/transport.ts";
 import { tlsEndpoint } from "./net/tls.ts";
 import type { LoadedCertificate } from "./tls/certificate.ts";
-import { loadCertificate } from "./tls/certificate.ts";
+import { loadCertificate, nameMatches } from "./tls/certificate.ts";
 import { ensureCertificate } from "./tls/selfsigned.ts";
 
 /** XEP-0368 §3: the name that says which protocol is meant on a port of many. */
 const ALPN = ["xmpp-client"];
+const HTTP_ALPN = ["http/1.1"];
 
 /** All endpoints of one state of the configuration. */
 export interface Endpoints {
@@ -20,6 +21,8 @@ export interface Endpoints {
   readonly byHost: ReadonlyMap<string, TlsContext>;
   /** For direct TLS, where the host is known by SNI only. */
   readonly direct: TlsContext;
+  /** For https; clients are asked for no certificate. */
+  readonly http: TlsContext;
   readonly certificates: ReadonlyMap<string, LoadedCertificate>;
 }
 
@@ -54,7 +57,27 @@ export async function loadEndpoints(config: Config, log: LogArea): Promise<Endpo
   const direct = shared.size === 1
     ? made.get(first)!
     : endpoint(first, (name) => certificates.get(hostOf(name))?.context);
-  return { byHost, direct: bySni(direct, byHost, shared.size), certificates };
+  const http = tlsEndpoint({
+    ...common,
+    alpn: HTTP_ALPN,
+    clientCa: undefined,
+    cert: first.cert,
+    key: first.key,
+    endPoint: undefined,
+    choose: shared.size === 1 ? undefined : (name) => forName(certificates, name)?.context,
+  });
+  return { byHost, direct: bySni(direct, byHost, shared.size), http, certificates };
+}
+
+/** The certificate of a host, or one that is also for another name, as a service's. */
+function forName(
+  certificates: ReadonlyMap<string, LoadedCertificate>,
+  name: string,
+): LoadedCertificate | undefined {
+  const exact = certificates.get(hostOf(name));
+  if (exact !== undefined) return exact;
+  for (const one of certificates.values()) if (nameMatches(one, name)) return one;
+  return undefined;
 }
 
 /** With several certificates the channel binding is that of the one which SNI chose. */

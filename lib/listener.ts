@@ -2,10 +2,12 @@
 
 import type { Socket } from "node:net";
 import { createServer } from "node:net";
+import type { TLSSocket } from "node:tls";
 import type { Endpoint } from "./config/checks.ts";
 import type { Server } from "./server.ts";
 import { roomForConnections } from "./net/open_files.ts";
 import { SocketTransport } from "./net/socket.ts";
+import type { TlsContext } from "./net/transport.ts";
 import { Negotiation } from "./stream/negotiation.ts";
 import { XmppStream } from "./stream/stream.ts";
 
@@ -55,20 +57,36 @@ function where(address: string, port: number): string {
 
 function accept(server: Server, endpoint: Endpoint, socket: Socket): void {
   const address = socket.remoteAddress ?? "";
-  const refused = server.admission.enter(address);
+  const http = endpoint.kind === "http";
+  const area = http ? "http" : "c2s";
+  const refused = (http ? server.http.full() : undefined) ??
+    server.admission.enter(address, http && server.http.trusts(address));
   if (refused !== undefined) {
-    server.log.area("c2s").warn("connection refused", { remote: address, reason: refused });
+    server.log.area(area).warn("connection refused", { remote: address, reason: refused });
     socket.on("error", () => {});
     socket.destroy();
     return;
   }
   socket.once("close", () => server.admission.leave(address));
+  if (http) {
+    server.http.count(socket);
+    if (endpoint.tls === "none") return server.http.take(socket, false);
+    return acceptTls(server, socket, server.httpTls, area, (tls) => server.http.take(tls, true));
+  }
   if (endpoint.tls === "starttls") return start(server, new SocketTransport(socket));
-  acceptTls(server, socket);
+  const context = server.directTls;
+  acceptTls(server, socket, context, area, (tls) => {
+    start(server, new SocketTransport(tls, context));
+  });
 }
 
-function acceptTls(server: Server, socket: Socket): void {
-  const context = server.directTls;
+function acceptTls(
+  server: Server,
+  socket: Socket,
+  context: TlsContext,
+  area: string,
+  done: (tls: TLSSocket) => void,
+): void {
   const slow = server.deadlines.after(server.config.c2s.handshake_timeout, () => socket.destroy());
   const handshake = { fail: () => void socket.destroy() };
   server.unbound.add(handshake);
@@ -77,8 +95,8 @@ function acceptTls(server: Server, socket: Socket): void {
   context.accept(socket, (tls, error) => {
     slow.cancel();
     server.unbound.delete(handshake);
-    if (tls !== undefined) return start(server, new SocketTransport(tls, context));
-    server.log.area("c2s").debug("TLS handshake failed", {
+    if (tls !== undefined) return done(tls);
+    server.log.area(area).debug("TLS handshake failed", {
       remote: socket.remoteAddress ?? "",
       error: error?.message ?? "",
     });

@@ -6,7 +6,7 @@
 import { isIPv6 } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import type { Config } from "./config/config.ts";
-import type { Endpoint } from "./config/checks.ts";
+import { type Endpoint, protocolOf } from "./config/checks.ts";
 import { diffConfig } from "./config/diff.ts";
 import type { ConfigDiff } from "./config/diff.ts";
 import type { Host } from "./host.ts";
@@ -168,7 +168,7 @@ function describe(diff: ConfigDiff): string[] {
   const lines: string[] = [];
   const where = (e: Endpoint) =>
     `${e.address.includes(":") ? `[${e.address}]` : e.address}:${e.port}`;
-  for (const e of diff.listeners.added) lines.push(`listening on ${where(e)} (${e.tls})`);
+  for (const e of diff.listeners.added) lines.push(`listening on ${where(e)} (${protocolOf(e)})`);
   for (const e of diff.listeners.removed) lines.push(`no longer listening on ${where(e)}`);
   for (const domain of diff.hosts.added) lines.push(`host ${domain} added`);
   for (const domain of diff.hosts.removed) lines.push(`host ${domain} removed`);
@@ -185,7 +185,7 @@ function describe(diff: ConfigDiff): string[] {
     if (h.limits) lines.push(`${h.domain}: new limits`);
     if (h.settings) lines.push(`${h.domain}: new settings`);
   }
-  for (const part of ["admins", "log", "tls", "c2s", "limits", "auth", "bind"] as const) {
+  for (const part of ["admins", "log", "tls", "http", "c2s", "limits", "auth", "bind"] as const) {
     if (diff[part]) lines.push(`new settings in [${part}]`);
   }
   return lines;

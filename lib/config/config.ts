@@ -14,14 +14,13 @@ type Host = DeepReadonly<v.InferOutput<typeof hostSchema>>;
 
 export type LogConfig = Core["log"];
 export type TlsConfig = Core["tls"];
+export type HttpConfig = Core["http"];
 export type C2sConfig = Core["c2s"];
 /** Of the whole server; hosts differ in those of {@link HostLimits}. Sizes in bytes. */
 export type Limits = Core["limits"];
 export type HostLimits = Required<Host["limits"]>;
 export type AuthConfig = Core["auth"];
 export type BindConfig = Core["bind"];
-/** One `[[listen.c2s]]`: a port on some addresses. */
-export type ListenerConfig = Core["listen"]["c2s"][number];
 
 export type StoreConfig = Omit<Core["store"], "url"> & {
   readonly kind: "sqlite" | "postgres";
@@ -53,6 +52,8 @@ export interface HostConfig {
   readonly certificate: CertificateFiles | undefined;
   readonly anonymous: boolean;
   readonly see_other_host: string | undefined;
+  /** Where a reverse proxy serves the host, without a slash at its end. */
+  readonly public_url: string | undefined;
   /** The global limits with the host's own in their place. */
   readonly limits: HostLimits;
   /** By name, the disabled ones included. */
@@ -72,6 +73,7 @@ export interface Config {
     readonly certificate: CertificateFiles | undefined;
   };
   readonly listen: Core["listen"];
+  readonly http: HttpConfig;
   readonly c2s: C2sConfig;
   readonly limits: Limits;
   readonly auth: AuthConfig;

@@ -21,7 +21,7 @@ export interface HostChange {
   /** Other files, or other contents of the same files. */
   readonly certificate: boolean;
   readonly limits: boolean;
-  /** `anonymous` or `see_other_host`. */
+  /** `anonymous`, `see_other_host` or `public_url`. */
   readonly settings: boolean;
   readonly modules: ModuleChanges;
 }
@@ -46,6 +46,7 @@ export interface ConfigDiff {
   /** `[tls]` apart from the certificate, which is counted with each host that uses it. */
   readonly tls: boolean;
   readonly c2s: boolean;
+  readonly http: boolean;
   /** `[limits]`; what of it holds for hosts is also counted there. */
   readonly limits: boolean;
   readonly auth: boolean;
@@ -63,6 +64,7 @@ export function diffConfig(before: Config, now: Config): ConfigDiff {
     tls: before.tls.client_ca !== now.tls.client_ca ||
       before.tls.min_version !== now.tls.min_version,
     c2s: differs("c2s"),
+    http: differs("http"),
     limits: differs("limits"),
     auth: differs("auth"),
     bind: differs("bind"),
@@ -92,8 +94,8 @@ function restartKeys(before: Config, now: Config): string[] {
 }
 
 function diffListeners(before: Config, now: Config): ConfigDiff["listeners"] {
-  const old = endpoints(before.listen.c2s);
-  const fresh = endpoints(now.listen.c2s);
+  const old = endpoints(before.listen);
+  const fresh = endpoints(now.listen);
   return { added: without(fresh, old), removed: without(old, fresh) };
 }
 
@@ -127,7 +129,8 @@ function diffHost(before: HostConfig, now: HostConfig): HostChange | undefined {
   const change = {
     certificate: !isDeepStrictEqual(before.certificate, now.certificate),
     limits: !isDeepStrictEqual(before.limits, now.limits),
-    settings: before.anonymous !== now.anonymous || before.see_other_host !== now.see_other_host,
+    settings: before.anonymous !== now.anonymous || before.see_other_host !== now.see_other_host ||
+      before.public_url !== now.public_url,
     modules: diffModules(before.modules, now.modules),
   };
   return nothing(change) ? undefined : { domain: now.domain, ...change };

@@ -61,7 +61,7 @@ function tables(entries: Entries, values: Values, path: readonly string[], out: 
     const at = [...path, key];
     const items = itemsOf(schema);
     if (items === undefined) innerTable(schema, at, out);
-    else arrayOfTables(items, defaultOf(schema), metaOf(schema).description, at, out);
+    else arrayOfTables(schema, items, at, out);
   }
 }
 
@@ -79,21 +79,25 @@ function innerTable(schema: AnySchema, path: readonly string[], out: string[]): 
   out.push(...block);
 }
 
-/** The keys are explained at the first one only. */
+/** The keys are explained at the first one only. Where there are none, examples are commented out. */
 function arrayOfTables(
+  schema: AnySchema,
   entries: Entries,
-  values: unknown,
-  description: string | undefined,
   path: readonly string[],
   out: string[],
 ): void {
+  const { description, example } = metaOf(schema);
+  const given = defaultOf(schema);
+  const isExample = Array.isArray(given) && given.length === 0;
+  const values = isExample ? example : given;
   if (!Array.isArray(values)) return;
   values.forEach((value: Values, i) => {
     const lines = Object.entries(entries).flatMap(([key, schema]) =>
       keyLines(key, schema, value[key] ?? defaultOf(schema), i === 0)
     );
     const head = i === 0 ? comment(description) : [];
-    out.push([...head, `[[${formatKey(path)}]]`, ...lines].join("\n"));
+    const block = [...head, `[[${formatKey(path)}]]`, ...lines].join("\n");
+    out.push(isExample ? block.replaceAll(/^(?!#)/gm, "# ") : block);
   });
 }
 

@@ -22,6 +22,8 @@ export interface HostDefaults {
   /** Missing if there is a problem with them. */
   readonly limits: Limits | undefined;
   readonly certificate: CertificateFiles | undefined;
+  /** May have `{host}` in it. */
+  readonly publicUrl: string | undefined;
   readonly folder: string;
 }
 
@@ -71,8 +73,16 @@ function readHost(
     certificate: own ?? defaults.certificate,
     anonymous: host.anonymous,
     see_other_host: host.see_other_host,
+    public_url: publicUrl(host.public_url ?? defaults.publicUrl, domain),
     limits,
   };
+}
+
+/** In a URL a domain has A-labels. */
+function publicUrl(given: string | undefined, domain: string): string | undefined {
+  if (given === undefined) return undefined;
+  const url = new URL(given.replaceAll("{host}", domain));
+  return url.origin + url.pathname.replace(/\/+$/, "");
 }
 
 function mergeLimits(all: Limits, own: Partial<HostLimits>): HostLimits {

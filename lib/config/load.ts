@@ -4,7 +4,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parse, TomlError } from "smol-toml";
 import type * as v from "valibot";
-import { checkAuth, checkLimits, checkListeners } from "./checks.ts";
+import { checkAuth, checkLimits, checkListeners, checkPublicUrls } from "./checks.ts";
 import type { Config, ModuleSchemas, StoreConfig } from "./config.ts";
 import { certificateFiles, checkAuthorities } from "./files.ts";
 import { readHosts } from "./hosts.ts";
@@ -127,22 +127,23 @@ async function build(
     // Absent keys get their defaults, as `optional` says.
     sections[key] = validate(schema, document[key], [key], report, { folder });
   }
-  const { admins, log, store, tls, listen, c2s, limits, auth, bind, modules } =
+  const { admins, log, store, tls, listen, http, c2s, limits, auth, bind, modules } =
     sections as Sections;
 
   const folderOfData = data ?? dataFolder(sections.data as string | undefined, folder, report);
   const database = store && folderOfData && storeConfig(store, folderOfData, report);
   const certificate = tls && certificateFiles(tls, ["tls"], report);
   checkAuthorities(tls?.client_ca, ["tls", "client_ca"], report);
-  if (listen) checkListeners(listen.c2s, ["listen", "c2s"], report);
+  if (listen) checkListeners(listen, ["listen"], report);
   if (limits) checkLimits(limits, ["limits"], report);
   if (auth) checkAuth(auth, ["auth"], report);
 
   const hosts = readHosts(
     hostTables(document.hosts, report),
-    { limits, certificate, folder },
+    { limits, certificate, publicUrl: http?.public_url, folder },
     report,
   );
+  checkPublicUrls(hosts.flatMap(({ host }) => host ?? []), ["http", "public_url"], report);
   if (auth?.mechanisms.length === 0 && hosts.some(({ host }) => host?.anonymous === false)) {
     report(
       ["auth", "mechanisms"],
@@ -158,7 +159,7 @@ async function build(
     report,
   });
   if (!admins || !log || !database || !folderOfData || !tls || !listen) return undefined;
-  if (!c2s || !limits || !auth || !bind) return undefined;
+  if (!http || !c2s || !limits || !auth || !bind) return undefined;
   return {
     data: folderOfData,
     admins,
@@ -166,6 +167,7 @@ async function build(
     store: database,
     tls: { client_ca: tls.client_ca, min_version: tls.min_version, certificate },
     listen,
+    http,
     c2s,
     limits,
     auth,

@@ -13,11 +13,13 @@ import {
   flag,
   ipAddress,
   list,
+  network,
   oneOf,
   optionalSetting,
   setting,
   table,
   text,
+  url,
   value,
   wholeNumber,
   wholeNumberOrOff,
@@ -89,13 +91,71 @@ const listener = v.strictObject({
   ),
 });
 
+const httpListener = v.strictObject({
+  address: setting(
+    list(ipAddress()),
+    ["127.0.0.1", "::1"],
+    'Addresses to listen on; ["0.0.0.0", "::"] is all of them.',
+  ),
+  port: setting(wholeNumber(0, 65_535), 5281, "TCP port. 0 takes any that is free."),
+  tls: setting(
+    oneOf("direct", "none"),
+    "direct",
+    'https ("direct"), or "none": http, for a reverse proxy on this machine.',
+  ),
+});
+
 const listen = table({
   c2s: setting(
     v.array(listener),
     [{ port: 5222, tls: "starttls" }, { port: 5223, tls: "direct" }],
     "Where clients connect; one [[listen.c2s]] for each port.",
   ),
+  http: setting(
+    v.array(httpListener),
+    [{ port: 5281, tls: "direct" }],
+    "Where files and pages are served; one [[listen.http]] for each port, http = [] for none.",
+  ),
 });
+
+const http = table({
+  public_url: optionalSetting(
+    url(),
+    "https://{host}",
+    "Where a reverse proxy serves this; {host} is the host's domain. Else https://DOMAIN:PORT.",
+  ),
+  trusted_proxies: setting(
+    list(network()),
+    ["127.0.0.1", "::1"],
+    "Reverse proxies (addresses, or networks as 10.0.0.0/8) whose X-Forwarded-For is believed.",
+  ),
+  connections: setting(wholeNumber(1, 1_000_000), 1000, "HTTP connections at a time."),
+  body_bytes: setting(
+    bytes(1_000, 1 << 30),
+    "64 KiB",
+    "Largest body of a request. Files that are uploaded have limits of their own.",
+  ),
+  header_timeout: setting(
+    duration("1s", "5m"),
+    "10s",
+    "Time for the first request's header on a connection.",
+  ),
+  idle_timeout: setting(
+    duration("1s", "10m"),
+    "30s",
+    "Time from an answer to the end of the next request's header; then the connection is closed.",
+  ),
+  stall_timeout: setting(
+    duration("1s", "10m"),
+    "30s",
+    "Time in which a client must send or take something of a body, and min_rate for each second.",
+  ),
+  min_rate: setting(
+    bytes(1, 1 << 20, { off: true }),
+    256,
+    "Bytes in a second that a body must come in with, on average over stall_timeout; 0 for any.",
+  ),
+}, "HTTP.");
 
 const c2s = table({
   plaintext_auth: setting(
@@ -272,6 +332,11 @@ export const hostSchema = v.strictObject({
     "xmpp.example.org:5222",
     "Where clients of this host are sent instead (stream error see-other-host).",
   ),
+  public_url: optionalSetting(
+    url(),
+    "https://xmpp.example.org",
+    "Where a reverse proxy serves this host's files and pages; else as [http] says.",
+  ),
   limits: table(withoutDefaults(hostLimits)),
   modules: moduleSwitches,
 });
@@ -292,6 +357,7 @@ export const coreEntries = {
   store,
   tls,
   listen,
+  http,
   c2s,
   limits,
   auth,

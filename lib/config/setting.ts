@@ -165,6 +165,28 @@ export function ipAddress(): v.GenericSchema<string, string> {
   return value<string>("an IP address", (x) => typeof x === "string" && isIP(x) !== 0);
 }
 
+/** An address, or a network as `10.0.0.0/8`. */
+export function network(): v.GenericSchema<string, string> {
+  return value<string>('an IP address, or a network such as "10.0.0.0/8"', (x) => {
+    const [address = "", prefix, ...more] = typeof x === "string" ? x.split("/") : [];
+    const family = isIP(address);
+    if (family === 0 || more.length > 0) return false;
+    return prefix === undefined ||
+      (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128));
+  });
+}
+
+/** An http or https URL without query; `{host}` in it may stand for a domain. No slash at the end. */
+export function url(): v.GenericSchema<string, string> {
+  const right = (x: unknown) => {
+    const parsed = typeof x === "string" ? URL.parse(x.replaceAll("{host}", "host.example")) : null;
+    return parsed !== null && /^https?:$/.test(parsed.protocol) && parsed.search === "" &&
+      parsed.hash === "" && parsed.username === "" && parsed.password === "";
+  };
+  const schema = value<string>('a URL such as "https://xmpp.example.org"', right);
+  return v.pipe(schema, v.transform((x) => x.replace(/\/+$/, "")));
+}
+
 /** A value that is right if `check` says so; `expected` is the phrase for messages. */
 export function value<T>(
   expected: string,

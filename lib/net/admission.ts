@@ -27,8 +27,11 @@ export class Admission {
     return this.#open;
   }
 
-  /** Counts a new connection; the reason why it is refused, if it is. */
-  enter(address: string): string | undefined {
+  /**
+   * Counts a new connection; the reason why it is refused, if it is. What holds for one address does
+   * not for a proxy, behind which there are many.
+   */
+  enter(address: string, proxy = false): string | undefined {
     const { connections, connections_per_address, connections_per_second } = this.limits;
     if (this.#open >= connections) return "limits.connections is reached";
     const key = network(address);
@@ -38,10 +41,10 @@ export class Admission {
       if (this.#origins.size >= MAX_ORIGINS) this.#forget(now);
       this.#origins.set(key, origin = { open: 0, tokens: 2 * connections_per_second, at: now });
     }
-    if (connections_per_address > 0 && origin.open >= connections_per_address) {
+    if (!proxy && connections_per_address > 0 && origin.open >= connections_per_address) {
       return "limits.connections_per_address is reached";
     }
-    if (connections_per_second > 0) {
+    if (!proxy && connections_per_second > 0) {
       const filled = origin.tokens + (now - origin.at) / 1000 * connections_per_second;
       origin.tokens = Math.min(2 * connections_per_second, filled);
       origin.at = now;

@@ -160,6 +160,6 @@ interface TcpHandle {
  * decrypting into memory without bound: the TCP handle under it must be stopped, too. Undocumented;
  * where it is missing only that bound is.
  */
-function tcpHandle(socket: Socket): TcpHandle | undefined {
+export function tcpHandle(socket: Socket): TcpHandle | undefined {
   return (socket as { _handle?: { _parent?: TcpHandle } })._handle?._parent;
 }
