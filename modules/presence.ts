@@ -6,21 +6,26 @@
 import * as v from "valibot";
 import type { ModuleHost } from "../lib/module.ts";
 import { defineModule } from "../lib/module.ts";
-import type { Jid } from "../lib/jid.ts";
+import { type Jid, parseJid } from "../lib/jid.ts";
 import { then } from "../lib/later.ts";
 import { StanzaError } from "../lib/errors.ts";
 import { accountDeleted } from "../lib/hooks/accounts.ts";
 import { mayDiscover } from "../lib/hooks/disco.ts";
-import { presenceChanged, presenceFromClient, presenceToAccount } from "../lib/hooks/presence.ts";
+import {
+  presenceChanged,
+  presenceFromClient,
+  presenceToAccount,
+  subscriptionAccept,
+} from "../lib/hooks/presence.ts";
 import { rosterGet, rosterItemRemoved } from "../lib/hooks/roster.ts";
 import { rosterChange } from "../lib/hooks/roster_changes.ts";
 import { iqToSession } from "../lib/hooks/stanzas.ts";
-import { sessionClosed, streamFeatures } from "../lib/hooks/streams.ts";
+import { sessionClosed, sessionFreeze, sessionThaw, streamFeatures } from "../lib/hooks/streams.ts";
 import { flag, setting, wholeNumber } from "../lib/config/setting.ts";
 import { xml } from "../lib/xml/element.ts";
 import { Broadcaster } from "./presence/broadcast.ts";
 import { ContactBook } from "./presence/contacts.ts";
-import { forget, knows, remember } from "./presence/directed.ts";
+import { forget, knows, listAll, remember } from "./presence/directed.ts";
 import { Probes } from "./presence/probes.ts";
 import type { RequestLimits } from "./presence/subscriptions.ts";
 import { isSubscription, Subscriptions } from "./presence/subscriptions.ts";
@@ -82,6 +87,8 @@ function subscriptions(host: ModuleHost<Settings>, book: ContactBook): void {
     if (to.bare === session.account.jid.bare) return undefined;
     if (type === undefined) remember(session, to, host.config.directed);
     else if (type === "unavailable") forget(session, to);
+    else return undefined;
+    session.changed();
     return undefined;
   });
 
@@ -93,6 +100,7 @@ function subscriptions(host: ModuleHost<Settings>, book: ContactBook): void {
     throw new StanzaError("bad-request", { text: `there is no presence of type ${type}` });
   });
 
+  host.on(subscriptionAccept, (account, contact) => subscriptions.accept(account, contact));
   host.on(rosterItemRemoved, (account, item) => subscriptions.removed(account, item));
 
   host.on(accountDeleted, async (account) => {
@@ -111,6 +119,18 @@ function notifications(host: ModuleHost<Settings>, book: ContactBook): void {
         : broadcaster.available(session, stanza, initial),
   );
   host.on(sessionClosed, (session) => broadcaster.closed(session));
+
+  // Over a restart of the server (XEP-0198): who has been told, and must be told again at the end.
+  host.on(sessionFreeze, (state, session) => {
+    const directed = listAll(session);
+    if (directed.length > 0) state.presence = directed.map((jid) => jid.full);
+  });
+  host.on(sessionThaw, (session, state) => {
+    for (const text of (state.presence ?? []) as string[]) {
+      remember(session, parseJid(text)!, host.config.directed);
+    }
+    broadcaster.restored(session);
+  });
 }
 
 /** What the presence of an account allows others to learn and do. */

@@ -3,15 +3,20 @@
  * users themselves. Off unless it is switched on: with it, anybody can make accounts (§11).
  */
 
-import * as v from "valibot";
 import { defineModule, type IqReply, type ModuleHost, NO_REPLY, result } from "../lib/module.ts";
-import { flag, list, setting, text, wholeNumber, wholeNumberOrOff } from "../lib/config/setting.ts";
 import { StanzaError } from "../lib/errors.ts";
 import { answers, form, FORMS_NS, readForm } from "../lib/formats/form.ts";
 import { createAccount, deleteAccount, setPassword } from "../lib/hooks/accounts.ts";
 import { accountClosing } from "../lib/hooks/closing.ts";
+import {
+  type Admission,
+  nameReserved,
+  registerAccount,
+  registrationAdmission,
+  type RegistrationRequest,
+} from "../lib/hooks/registration.ts";
 import { negotiationElement, streamFeatures } from "../lib/hooks/streams.ts";
-import { Jid, parseJid, prepNode, prepPassword } from "../lib/jid.ts";
+import { Jid, parseJid, prepNode } from "../lib/jid.ts";
 import { NS } from "../lib/ns.ts";
 import { addressKey } from "../lib/sasl/throttle.ts";
 import type { Session } from "../lib/session.ts";
@@ -19,58 +24,12 @@ import { iq as iqStanza, resultOf, type Stanza } from "../lib/stanza.ts";
 import type { Negotiation } from "../lib/stream/negotiation.ts";
 import type { Element } from "../lib/xml/element.ts";
 import { xml } from "../lib/xml/element.ts";
+import { config, type RegisterConfig, Rules } from "./register/rules.ts";
 
 const REGISTER_NS = "jabber:iq:register";
 const FEATURE_NS = "http://jabber.org/features/iq-register";
 
-const RESERVED = [
-  "abuse",
-  "admin",
-  "administrator",
-  "hostmaster",
-  "noreply",
-  "postmaster",
-  "root",
-  "security",
-  "support",
-  "system",
-  "webmaster",
-  "xmpp",
-];
-
-const config = v.strictObject({
-  allowed: setting(
-    flag(),
-    true,
-    "New accounts may be made. If not, users may still change their passwords.",
-  ),
-  password_change: setting(flag(), true, "Users may change their passwords."),
-  removal: setting(flag(), true, "Users may remove their accounts."),
-  require_tls: setting(
-    flag(),
-    false,
-    "Over TLS only, even where logins without it are allowed (c2s.plaintext_auth).",
-  ),
-  per_address: setting(
-    wholeNumberOrOff(1, 1_000_000),
-    5,
-    "New accounts from one IP address (IPv6: one /64) in an hour; 0 for no limit.",
-  ),
-  name_length: setting(wholeNumber(1, 1023), 64, "Longest name of a new account, in characters."),
-  password_length: setting(
-    wholeNumber(1, 256),
-    8,
-    "Shortest password, in characters.",
-  ),
-  reserved: setting(list(text()), RESERVED, "Names that nobody may register."),
-  instructions: setting(
-    text(),
-    "Choose a name and a password for your account.",
-    "What a client shows above the form.",
-  ),
-});
-
-type Host = ModuleHost<v.InferOutput<typeof config>>;
+type Host = ModuleHost<RegisterConfig>;
 
 const FIELDS = [
   { var: "username", type: "text-single", label: "Name", required: true },
@@ -92,11 +51,14 @@ export default defineModule({
     const registration = new Registration(host);
     host.feature(REGISTER_NS);
     host.on(streamFeatures, (features, n) => {
-      if (n.account === undefined && host.config.allowed && registration.isSafe(n)) {
+      // Who is not invited yet may be so in a moment (XEP-0445 §4).
+      const open = host.config.allowed || host.has(registrationAdmission);
+      if (n.account === undefined && open && registration.isSafe(n)) {
         return [...features, xml("register", FEATURE_NS)];
       }
     });
     host.on(negotiationElement, (n, element) => registration.beforeLogin(n, element));
+    host.on(registerAccount, (request) => registration.register(request));
     host.on(accountClosing, (account) => registration.closing(account));
     for (const scope of ["host", "owner"] as const) {
       host.iq.get(REGISTER_NS, "query", (iq) => registration.current(iq), scope);
@@ -107,14 +69,14 @@ export default defineModule({
 
 class Registration {
   readonly #host: Host;
-  readonly #reserved: ReadonlySet<string>;
+  readonly #rules: Rules;
   readonly #made = new Map<string, { count: number; since: number }>();
   /** What to say to an account's client once the account is gone, by node. */
   readonly #removals = new Map<string, () => void>();
 
   constructor(host: Host) {
     this.#host = host;
-    this.#reserved = new Set(host.config.reserved.map((name) => prepNode(name) ?? name));
+    this.#rules = new Rules(host.config);
   }
 
   /** A password may cross this connection. */
@@ -132,7 +94,11 @@ class Registration {
     if (to !== undefined && parseJid(to)?.full !== this.#host.domain) return;
     const request = element as Stanza;
     try {
-      const payload = type === "get" ? this.#blank(n) : await this.#register(n, query);
+      const admission = await this.#host.ask(registrationAdmission, n);
+      this.#checkOpen(n, admission);
+      const payload = type === "get"
+        ? this.#blank(admission)
+        : await this.#fromStream(n, query, admission);
       n.reply(iqStanza({ type: "result", id: request.id ?? "" }, payload));
     } catch (e) {
       if (!(e instanceof StanzaError)) throw e;
@@ -141,42 +107,60 @@ class Registration {
     return true;
   }
 
-  #blank(n: Negotiation): Element {
-    this.#checkOpen(n);
+  #blank(admission: Admission | undefined): Element {
     const { instructions } = this.#host.config;
+    const username = admission?.username;
+    const [name, password] = FIELDS;
     return xml(
       "query",
       REGISTER_NS,
       {},
       xml("instructions", REGISTER_NS, {}, instructions),
-      xml("username", REGISTER_NS),
+      xml("username", REGISTER_NS, {}, username),
       xml("password", REGISTER_NS),
-      form({ type: "form", formType: REGISTER_NS, instructions, fields: FIELDS }),
+      form({
+        type: "form",
+        formType: REGISTER_NS,
+        instructions,
+        fields: [{ ...name, value: username }, password],
+      }),
     );
   }
 
-  #checkOpen(n: Negotiation): void {
-    if (!this.#host.config.allowed) {
-      throw new StanzaError("not-allowed", { text: "no accounts are made here" });
+  #checkOpen(n: Negotiation, admission: Admission | undefined): void {
+    if (!this.#host.config.allowed && admission === undefined) {
+      throw new StanzaError("not-allowed", { text: "accounts are made by invitation only" });
     }
     if (!this.isSafe(n)) throw new StanzaError("not-authorized", { text: "TLS is needed first" });
   }
 
-  async #register(n: Negotiation, query: Element): Promise<undefined> {
-    this.#checkOpen(n);
+  async #fromStream(
+    n: Negotiation,
+    query: Element,
+    admission: Admission | undefined,
+  ): Promise<undefined> {
     if (query.child("remove") !== undefined) {
       throw new StanzaError("unexpected-request", { text: "log in first" });
     }
-    const { username, password } = filledIn(query);
+    const remote = n.stream.transport.remoteAddress;
+    await this.register({ ...filledIn(query), remote, admission });
+  }
+
+  // ---- new accounts, from wherever ----
+
+  async register({ username, password, remote, admission }: RegistrationRequest): Promise<Jid> {
     if (username === "" || password === "") {
       throw new StanzaError("not-acceptable", { text: "a name and a password are needed" });
     }
-    const node = this.#checkName(username);
-    this.#checkPassword(password);
-    const address = addressKey(n.stream.transport.remoteAddress);
-    this.#count(address);
+    const node = this.#rules.checkName(username, admission?.username);
+    this.#rules.checkPassword(password);
     const account = Jid.of(node, this.#host.domain);
-    const made = await this.#host.ask(createAccount, account, password);
+    if (admission === undefined) this.#count(addressKey(remote));
+    await this.#checkFree(account, admission);
+    if (admission !== undefined && !await admission.take()) {
+      throw new StanzaError("not-allowed", { text: "the invitation has been used" });
+    }
+    const made = await this.#create(account, password, admission);
     if (made === "conflict") {
       throw new StanzaError("conflict", { text: "there is an account of that name" });
     }
@@ -185,42 +169,53 @@ class Registration {
     }
     this.#host.log.info("account registered", {
       account: account.bare,
-      remote: n.stream.transport.remote,
+      remote,
+      invited: admission !== undefined,
     });
-    return undefined;
+    await this.#welcome(account, admission);
+    return account;
   }
 
-  #checkName(name: string): string {
-    const node = prepNode(name);
-    if (node === undefined) {
-      throw new StanzaError("not-acceptable", {
-        text: "the name has characters that no address may have",
+  /** The account is there, whatever becomes of what follows from that. */
+  async #welcome(account: Jid, admission: Admission | undefined): Promise<void> {
+    try {
+      await admission?.made(account);
+    } catch (e) {
+      this.#host.log.warn("what an invitation promises could not be done", {
+        account: account.bare,
+        error: e instanceof StanzaError ? e.text ?? e.condition : String(e),
       });
     }
-    const { name_length } = this.#host.config;
-    if ([...node].length > name_length) {
-      throw new StanzaError("not-acceptable", {
-        text: `a name has at most ${name_length} characters`,
-      });
+  }
+
+  /** An invitation that has led to no account is still good. */
+  async #create(
+    account: Jid,
+    password: string,
+    admission: Admission | undefined,
+  ): Promise<"created" | "conflict" | undefined> {
+    let made: "created" | "conflict" | undefined;
+    try {
+      made = await this.#host.ask(createAccount, account, password);
+    } finally {
+      if (made !== "created") await admission?.giveBack();
     }
-    if (this.#reserved.has(node)) {
+    return made;
+  }
+
+  async #checkFree(account: Jid, admission: Admission | undefined): Promise<void> {
+    // Whoever had such a name would be an administrator.
+    if (this.#host.settings.admins.includes(account.bare)) {
       throw new StanzaError("not-acceptable", { text: "this name is reserved" });
     }
-    return node;
-  }
-
-  #checkPassword(password: string): void {
-    const prepared = prepPassword(password);
-    if (prepared === undefined) {
+    if (admission?.username !== undefined) {
+      if (admission.username === account.node) return;
       throw new StanzaError("not-acceptable", {
-        text: "the password has characters not allowed in one",
+        text: `the invitation is for the name ${admission.username}`,
       });
     }
-    const { password_length } = this.#host.config;
-    if ([...prepared].length < password_length) {
-      throw new StanzaError("not-acceptable", {
-        text: `a password has at least ${password_length} characters`,
-      });
+    if (await this.#host.ask(nameReserved, account) === true) {
+      throw new StanzaError("conflict", { text: "there is an account of that name" });
     }
   }
 
@@ -303,7 +298,7 @@ class Registration {
     if (prepNode(username) !== account.node) {
       throw new StanzaError("not-allowed", { text: "this is not your account" });
     }
-    this.#checkPassword(password);
+    this.#rules.checkPassword(password);
     if (await this.#host.ask(setPassword, account, password) !== true) {
       throw new StanzaError("registration-required");
     }

@@ -12,6 +12,11 @@ export interface CommandLine {
   readonly data: string | undefined;
   readonly host: string | undefined;
   readonly password: string | undefined;
+  /** Of an invitation: its uses, how long it is good, for which name, to whom. */
+  readonly count: string | undefined;
+  readonly expires: string | undefined;
+  readonly for: string | undefined;
+  readonly contact: string | undefined;
   readonly json: boolean;
   readonly help: boolean;
   readonly version: boolean;
@@ -20,10 +25,11 @@ export interface CommandLine {
 /** A mistake on the command line; the message says what to write instead. */
 export class UsageError extends Error {}
 
-/** Commands of two words, with their second ones. */
+/** Commands of two words, with their second ones; some are commands without them, too. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   user: ["add", "passwd", "delete", "disable", "enable", "list", "show"],
   host: ["list"],
+  invite: ["list", "revoke"],
 };
 
 /** How many operands a command takes: [least, most]. */
@@ -62,6 +68,21 @@ export const COMMANDS: Readonly<
     operands: [1, 1],
     usage: "user show JID",
     does: "show an account and its sessions",
+  },
+  "invite": {
+    operands: [0, 0],
+    usage: "invite [--for NAME] [--contact JID] [--count N] [--expires 7d]",
+    does: "make an invitation: a link for somebody who wants an account",
+  },
+  "invite list": {
+    operands: [0, 0],
+    usage: "invite list [--host DOMAIN]",
+    does: "list open invitations",
+  },
+  "invite revoke": {
+    operands: [1, 1],
+    usage: "invite revoke ID",
+    does: "take an invitation back",
   },
   "host list": { operands: [0, 0], usage: "host list", does: "list the virtual hosts" },
   "modules": {
@@ -109,6 +130,10 @@ export function readArgs(args: readonly string[]): CommandLine {
     data: values.data,
     host: values.host,
     password: values.password,
+    count: values.count,
+    expires: values.expires,
+    for: values.for,
+    contact: values.contact,
     json: values.json === true,
     help: values.help === true,
     version: values.version === true,
@@ -124,6 +149,10 @@ function parse(args: readonly string[]) {
       data: { type: "string" },
       host: { type: "string" },
       password: { type: "string" },
+      count: { type: "string" },
+      expires: { type: "string" },
+      for: { type: "string" },
+      contact: { type: "string" },
       json: { type: "boolean" },
       help: { type: "boolean", short: "h" },
       version: { type: "boolean" },
@@ -137,7 +166,7 @@ function commandOf(words: readonly string[], help: boolean): string {
   const group = own(GROUPS, first);
   if (group !== undefined) {
     if (second !== undefined && group.includes(second)) return `${first} ${second}`;
-    if (help) return first;
+    if (help || own(COMMANDS, first) !== undefined) return first;
     throw new UsageError(`write "${first}" and one of: ${group.join(", ")}`);
   }
   if (own(COMMANDS, first) !== undefined) return first;

@@ -63,7 +63,7 @@ async function findAll(registry: Registry, readConfig: () => Promise<Config>): P
 }
 
 async function ports(config: Config, running: boolean): Promise<Finding[]> {
-  const all = endpoints(config.listen.c2s);
+  const all = endpoints(config.listen);
   if (running) {
     return [{ level: "note", about: "ports", text: "not tried: the running server has them" }];
   }

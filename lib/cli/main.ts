@@ -82,6 +82,10 @@ async function command(
   const args: Args = {
     jid: line.operands[0],
     host: line.host,
+    count: line.count,
+    expires: line.expires,
+    for: line.for,
+    contact: line.contact,
     password: NEEDS_PASSWORD.has(line.command) ? line.password ?? await readPassword() : undefined,
   };
   const answer = await ask(config.data, line.command, args);

@@ -42,6 +42,30 @@ const SHOW: Readonly<Record<string, (data: Data) => string>> = {
         }`
       ),
     ].join("\n"),
+  "invite": (d) =>
+    [
+      d.url ?? d.uri,
+      "",
+      ...(d.url === undefined ? [] : [`for clients  ${d.uri}`]),
+      `good until   ${time(d.expires)}${d.uses === 1 ? ", once" : `, ${d.uses} times`}`,
+      `take back    invite revoke ${d.id}`,
+    ].join("\n"),
+  "invite list": (d) =>
+    d.length === 0 ? "no open invitations" : table(
+      ["id", "host", "for", "contact", "used", "until", "by"],
+      d.map((
+        i: Data,
+      ) => [
+        i.id,
+        i.host,
+        i.username ?? (i.register ? "a new account" : "a contact"),
+        i.contact ?? "",
+        `${i.used} of ${i.uses}`,
+        day(i.expires),
+        i.by,
+      ]),
+    ),
+  "invite revoke": (d) => `the invitation ${d.id} is void`,
   "host list": (d) =>
     table(
       ["host", "sessions", "certificate until", "modules"],
@@ -64,7 +88,7 @@ const SHOW: Readonly<Record<string, (data: Data) => string>> = {
     [
       `Confab ${d.version}, process ${d.pid}, since ${time(d.started)}`,
       `listening    ${
-        d.listening.map((l: Data) => `${l.address}:${l.port} (${l.tls})`).join(", ")
+        d.listening.map((l: Data) => `${l.address}:${l.port} (${l.protocol})`).join(", ")
       }`,
       `connections  ${d.connections}`,
       `sessions     ${d.sessions}`,

@@ -1,5 +1,6 @@
 /** `confab run`: the server in the foreground, until a signal or `confab stop`. */
 
+import { protocolOf } from "../config/checks.ts";
 import type { Config } from "../config/config.ts";
 import { openControl } from "../control/socket.ts";
 import { createLog } from "../log.ts";
@@ -10,23 +11,58 @@ import { Server } from "../server.ts";
 import { VERSION } from "../version.ts";
 import type { CommandLine } from "./args.ts";
 
-/** Runs until told to stop; resolves with the exit code. */
+/**
+ * Runs until told to stop; resolves with the exit code. Told to restart, it begins anew with the
+ * configuration as it is by then; with the one it had, if that has mistakes or does not work.
+ */
 export async function run(
   config: Config,
   registry: Registry,
   readConfig: () => Promise<Config>,
   line: CommandLine,
 ): Promise<number> {
+  let current = config;
+  let before: Config | undefined;
+  for (;;) {
+    try {
+      if (await serve(current, registry, readConfig, line) === "stop") return 0;
+      before = current;
+      current = await readConfig();
+    } catch (e) {
+      // Once: a second failure is of the configuration that has worked.
+      if (before === undefined) throw e;
+      current = before;
+      before = undefined;
+      await logOldConfiguration(current, e);
+    }
+  }
+}
+
+async function logOldConfiguration(config: Config, e: unknown): Promise<void> {
+  const log = createLog(config.log);
+  log.area("server").error("restarted with the old configuration", {
+    error: e instanceof Error ? e.message : String(e),
+  });
+  await log.close();
+}
+
+/** One life of the server. */
+async function serve(
+  config: Config,
+  registry: Registry,
+  readConfig: () => Promise<Config>,
+  line: CommandLine,
+): Promise<"stop" | "restart"> {
   const log = createLog(config.log);
   const server = new Server(config, registry, log);
-  let stop = () => {};
+  const { promise: ending, resolve } = Promise.withResolvers<"stop" | "restart">();
   let stopping = false;
-  const stopped = new Promise<void>((resolve) => {
-    stop = () => {
-      stopping = true;
-      resolve();
-    };
-  });
+  const end = (how: "stop" | "restart") => {
+    stopping = true;
+    resolve(how);
+  };
+  const stop = () => end("stop");
+  server.control = { stop, restart: () => end("restart") };
   await Deno.mkdir(config.data, { recursive: true, mode: 0o700 });
   const control = await openControl({ server, readConfig, stop }, config.data);
   try {
@@ -38,26 +74,28 @@ export async function run(
   }
   const reread = () =>
     stopping ? Promise.reject(new Error("the server is being stopped")) : readConfig();
-  watchSignals(server, reread, log, stop);
+  const unwatch = watchSignals(server, reread, log, stop);
   console.log(banner(server, line));
-  await stopped;
+  const how = await ending;
   await server.stop();
   // Last: while it answers, no other server starts on this data.
   await control.close();
   await log.close();
-  return 0;
+  if (how === "restart") unwatch();
+  return how;
 }
 
 /**
  * SIGTERM and SIGINT stop, SIGHUP reloads; what nobody caught is logged and survived. To the end of
  * the process: a signal to a whole group arrives more than once, and must not cut the stopping off.
+ * Only the next life of the server ends it, by what is returned.
  */
 function watchSignals(
   server: Server,
   readConfig: () => Promise<Config>,
   log: Log,
   stop: () => void,
-): void {
+): () => void {
   const area = log.area("server");
   const onHangup = async () => {
     try {
@@ -89,6 +127,13 @@ function watchSignals(
   Deno.addSignalListener("SIGHUP", onHangup);
   globalThis.addEventListener("unhandledrejection", onRejection);
   globalThis.addEventListener("error", onError);
+  return () => {
+    Deno.removeSignalListener("SIGTERM", stop);
+    Deno.removeSignalListener("SIGINT", stop);
+    Deno.removeSignalListener("SIGHUP", onHangup);
+    globalThis.removeEventListener("unhandledrejection", onRejection);
+    globalThis.removeEventListener("error", onError);
+  };
 }
 
 /** What listens where, and the one command that adds an account. */
@@ -98,9 +143,10 @@ function banner(server: Server, line: CommandLine): string {
     (line.data === undefined ? "" : ` --data ${line.data}`);
   const lines = [`Confab ${VERSION} serves ${[...server.hosts.keys()].join(", ")}`];
   for (const l of server.listeners) {
-    const { address, tls } = l.endpoint;
+    const { address, kind, tls } = l.endpoint;
     const where = address.includes(":") ? `[${address}]:${l.port}` : `${address}:${l.port}`;
-    lines.push(`  clients  ${where}  ${tls === "direct" ? "direct TLS" : "STARTTLS"}`);
+    if (kind === "http") lines.push(`  web      ${where}  ${protocolOf(l.endpoint)}`);
+    else lines.push(`  clients  ${where}  ${tls === "direct" ? "direct TLS" : "STARTTLS"}`);
   }
   lines.push(`  data     ${config.data}`);
   lines.push(`Add an account: deno run -A main.ts user add NAME@${server.defaultDomain}${options}`);

@@ -6,6 +6,7 @@
 
 import type { Host } from "../host.ts";
 import type { Server } from "../server.ts";
+import { protocolOf } from "../config/checks.ts";
 import type { Config } from "../config/config.ts";
 import type { AccountInfo } from "../hooks/accounts.ts";
 import {
@@ -16,6 +17,8 @@ import {
   setAccountEnabled,
   setPassword,
 } from "../hooks/accounts.ts";
+import { createInvitation, listInvitations, revokeInvitation } from "../hooks/invitations.ts";
+import { parseTime } from "../config/units.ts";
 import type { Jid } from "../jid.ts";
 import { parseJid, prepPassword } from "../jid.ts";
 import { StanzaError } from "../errors.ts";
@@ -67,9 +70,7 @@ export const commands: Readonly<Record<string, Command>> = {
     return { ...info, sessions: sessionsOf(host, jid) };
   },
   "user list": async ({ server }, args) => {
-    const hosts = args.host === undefined
-      ? [...server.hosts.values()]
-      : [hostNamed(server, args.host)];
+    const hosts = hostsOf(server, args.host);
     const all: (AccountInfo & { sessions: number })[] = [];
     for (const host of hosts) {
       for (const info of await host.hooks.ask(listAccounts) ?? []) {
@@ -77,6 +78,15 @@ export const commands: Readonly<Record<string, Command>> = {
       }
     }
     return all;
+  },
+  "invite": ({ server }, args) => invite(server, args),
+  "invite list": ({ server }, args) => invitations(server, args.host),
+  "invite revoke": async ({ server }, args) => {
+    const id = args.jid ?? "";
+    for (const host of hostsOf(server, args.host)) {
+      if (await host.hooks.ask(revokeInvitation, id) === true) return { id };
+    }
+    throw new CommandError(`there is no open invitation ${id}`);
   },
   "host list": ({ server }) =>
     [...server.hosts.values()].map((h) => ({
@@ -104,6 +114,42 @@ export const commands: Readonly<Record<string, Command>> = {
   },
 };
 
+/** By whom the invitations of the command line are made, as `invite list` shows it. */
+const OPERATOR = "command line";
+
+async function invite(server: Server, args: Args): Promise<unknown> {
+  const contact = args.contact === undefined ? undefined : account(server, args.contact).jid;
+  const domain = args.host ?? contact?.domain ?? server.defaultDomain;
+  const uses = args.count === undefined ? 1 : Number(args.count);
+  if (!Number.isInteger(uses) || uses < 1) {
+    throw new CommandError(`--count is a whole number, not "${args.count}"`);
+  }
+  const lifetime = args.expires === undefined ? undefined : parseTime(args.expires);
+  if (args.expires !== undefined && lifetime === undefined) {
+    throw new CommandError(`--expires is a time such as 7d or 12h, not "${args.expires}"`);
+  }
+  const made = await hostNamed(server, domain).hooks.ask(createInvitation, {
+    contact,
+    register: true,
+    username: args.for,
+    uses,
+    lifetime,
+    by: OPERATOR,
+  });
+  if (made !== undefined) return made;
+  throw new CommandError(`nobody keeps invitations at ${domain}: switch the module invites on`);
+}
+
+async function invitations(server: Server, domain: string | undefined): Promise<unknown> {
+  const all = [];
+  for (const host of hostsOf(server, domain)) {
+    for (const one of await host.hooks.ask(listInvitations) ?? []) {
+      all.push({ host: host.domain, ...one });
+    }
+  }
+  return all;
+}
+
 async function enable({ server }: CommandContext, args: Args, enabled: boolean): Promise<unknown> {
   const { host, jid } = account(server, args.jid);
   await found(host.hooks.ask(setAccountEnabled, jid, enabled), jid);
@@ -120,6 +166,10 @@ function account(server: Server, text = ""): { host: Host; jid: Jid } {
     throw new CommandError(`"${text}" is no account's address: write name@${server.defaultDomain}`);
   }
   return { host: hostNamed(server, jid.domain), jid };
+}
+
+function hostsOf(server: Server, domain: string | undefined): Host[] {
+  return domain === undefined ? [...server.hosts.values()] : [hostNamed(server, domain)];
 }
 
 function hostNamed(server: Server, domain: string): Host {
@@ -203,8 +253,10 @@ async function status(server: Server) {
       address: l.endpoint.address,
       port: l.port,
       tls: l.endpoint.tls,
+      protocol: protocolOf(l.endpoint),
     })),
     connections: server.admission.open,
+    httpConnections: server.http.open,
     sessions: [...server.hosts.values()].reduce((n, h) => n + h.sessions, 0),
     memoryMiB: Math.round(Deno.memoryUsage().rss / 1048576),
     store: { kind: server.store.dialect, state: store, ...server.store.stats() },

@@ -40,6 +40,11 @@ export class Broadcaster {
     });
   }
 
+  /** It is back after a restart of the server: those who see it have never seen it go. */
+  restored(session: Session): void {
+    if (session.presence !== undefined) announced.set(session, true);
+  }
+
   unavailable(session: Session, stanza: Stanza): Later<void> {
     if (announced.get(session) !== true) return this.#leave(session, stanza, undefined);
     announced.set(session, undefined);

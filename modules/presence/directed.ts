@@ -36,6 +36,12 @@ export function takeAll(session: Session): readonly Jid[] {
   return [...all.values()];
 }
 
+/** All that have been told, and still are to be. */
+export function listAll(session: Session): readonly Jid[] {
+  const all = told.get(session);
+  return all === undefined ? NONE : [...all.values()];
+}
+
 /** True if the session has told exactly this address, or its bare JID. */
 export function wasTold(session: Session, who: Jid): boolean {
   const all = told.get(session);

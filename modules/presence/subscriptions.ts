@@ -15,6 +15,7 @@ import type { RosterItem } from "../../lib/hooks/roster.ts";
 import { rosterGet } from "../../lib/hooks/roster.ts";
 import { rosterChange } from "../../lib/hooks/roster_changes.ts";
 import { accountExists } from "../../lib/hooks/accounts.ts";
+import { subscriptionRequested } from "../../lib/hooks/presence.ts";
 import type { Step, SubscriptionType } from "./states.ts";
 import { inbound, outbound, SUBSCRIPTION_TYPES } from "./states.ts";
 
@@ -87,7 +88,13 @@ export class Subscriptions {
     return then(this.#accepts(contact, account, type), (accepts) => {
       // §8.5.1, and requests beyond the limit: silence tells a stranger nothing.
       if (!accepts) return true;
-      return this.#inbound(request, account, contact, type);
+      if (type !== "subscribe" || !this.#host.has(subscriptionRequested)) {
+        return this.#inbound(request, account, contact, type);
+      }
+      return then(
+        this.#host.ask(subscriptionRequested, request, account),
+        (settled) => settled ?? this.#inbound(request, account, contact, type),
+      );
     });
   }
 
@@ -159,6 +166,31 @@ export class Subscriptions {
     return true;
   }
 
+  /** The account approves the contact and asks in turn, both at once. */
+  async accept(account: Jid, contact: Jid): Promise<true | undefined> {
+    let before: RosterItem | undefined;
+    let after: RosterItem | undefined;
+    const done = await this.#host.ask(rosterChange, account, contact, (item) => {
+      before = item;
+      const known = knows(item);
+      after = {
+        ...item,
+        subscription: known ? "both" : "from",
+        ask: !known,
+        approved: false,
+        pendingIn: undefined,
+        listed: true,
+      };
+      return after;
+    });
+    if (done !== true) return undefined;
+    const answer = presence({ type: "subscribed", from: account, to: contact });
+    await this.#goOn(account, answer, before!, after!);
+    if (!after!.ask) return true;
+    await this.#host.send(presence({ type: "subscribe", from: account, to: contact }));
+    return true;
+  }
+
   /** The request as it is shown at the next login; one that is too long loses its extensions. */
   #kept(stanza: Stanza): string {
     const text = stanza.toString();
@@ -198,4 +230,9 @@ export class Subscriptions {
 /** Whether the contact has a subscription to the account's presence. */
 function sees(item: RosterItem): boolean {
   return item.subscription === "from" || item.subscription === "both";
+}
+
+/** Whether the account has a subscription to the contact's presence. */
+function knows(item: RosterItem): boolean {
+  return item.subscription === "to" || item.subscription === "both";
 }

@@ -13,8 +13,8 @@ Deno.test("status of a running server", async () => {
   assert.equal(status.sessions, 1);
   assert.equal(status.connections, 1);
   assert.deepEqual(status.listening, [
-    { address: "127.0.0.1", port: confab.server.port, tls: "starttls" },
-    { address: "127.0.0.1", port: confab.server.tlsPort, tls: "direct" },
+    { address: "127.0.0.1", port: confab.server.port, tls: "starttls", protocol: "starttls" },
+    { address: "127.0.0.1", port: confab.server.tlsPort, tls: "direct", protocol: "direct" },
   ]);
   assert.equal(status.store.kind, "sqlite");
   assert.equal(status.store.state, "works");

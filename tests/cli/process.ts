@@ -48,6 +48,8 @@ export function toml(more = "", hosts: readonly string[] = ["localhost"]): strin
 level = "debug"
 [store]
 synchronous = "normal"
+[listen]
+http = []
 [[listen.c2s]]
 address = ["127.0.0.1"]
 port = 0
@@ -179,6 +181,11 @@ export class Confab implements AsyncDisposable {
       drain(this.child.stderr, (text) => this.err += text),
     ]);
     await this.until(() => this.out.includes("Add an account:"), "the start");
+    this.ports();
+  }
+
+  /** Reads the ports from what the process has printed last. */
+  ports(): void {
     this.#port = this.#portIn(/127\.0\.0\.1:(\d+) {2}STARTTLS/);
     this.#tlsPort = this.#portIn(/127\.0\.0\.1:(\d+) {2}direct TLS/);
   }

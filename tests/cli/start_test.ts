@@ -18,8 +18,8 @@ function isFree(hostname: string, port: number): boolean {
   }
 }
 
-const defaultPortsTaken = [5222, 5223].some((p) => !isFree("127.0.0.1", p));
-if (defaultPortsTaken) console.log("the test of the first start is skipped: 5222 or 5223 is taken");
+const defaultPortsTaken = [5222, 5223, 5281].some((p) => !isFree("127.0.0.1", p));
+if (defaultPortsTaken) console.log("the test of the first start is skipped: its ports are taken");
 
 if (!defaultPortsTaken) {
   Deno.test("the first start without a configuration", async () => {
@@ -29,6 +29,7 @@ if (!defaultPortsTaken) {
     assert.match(confab.out, /^Confab \d+\.\d+\.\d+ serves localhost$/m);
     assert.match(confab.out, /^ {2}clients {2}127\.0\.0\.1:5222 {2}STARTTLS$/m);
     assert.match(confab.out, /^ {2}clients {2}127\.0\.0\.1:5223 {2}direct TLS$/m);
+    assert.match(confab.out, /^ {2}web {6}127\.0\.0\.1:5281 {2}https$/m);
     if (isFree("::1", 0)) {
       assert.match(confab.out, /^ {2}clients {2}\[::1\]:5222 {2}STARTTLS$/m);
       assert.match(confab.out, /^ {2}clients {2}\[::1\]:5223 {2}direct TLS$/m);
