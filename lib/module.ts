@@ -7,11 +7,14 @@
 import type * as v from "valibot";
 import type { Kysely } from "kysely";
 import type { Jid } from "./jid.ts";
+import type { Host } from "./host.ts";
 import type { Later } from "./later.ts";
 import type { LogArea } from "./log.ts";
 import type { Element } from "./xml/element.ts";
 import type { Stanza } from "./stanza.ts";
 import type { ServiceDisco, ServiceHandler } from "./service.ts";
+import type { CommandRegistrar, Commands } from "./commands.ts";
+import type { HttpRegistry } from "./http/routes.ts";
 import type { Account, Session } from "./session.ts";
 import type { Store } from "./store/mod.ts";
 import type { AnyHook, Ask, Drop, Filter, Handler, Tell } from "./hooks/hook.ts";
@@ -113,8 +116,8 @@ export interface ModuleHost<C = unknown> {
   readonly config: C;
   readonly log: LogArea;
   readonly store: Store;
-  /** The server's name, version and start (ms since the epoch). */
-  readonly server: { readonly name: string; readonly version: string; readonly started: number };
+  /** The server's name, version, start (ms since the epoch), and where it keeps its files. */
+  readonly server: ServerFacts;
   /** The host's own settings: administrators (bare JIDs), limits, ... */
   readonly settings: HostSettings;
 
@@ -134,6 +137,18 @@ export interface ModuleHost<C = unknown> {
    * @throws Error if there is such a host or service already
    */
   service(name: string, description: string): ServiceHandle;
+
+  /**
+   * Registers an ad-hoc command (XEP-0050) of one page of fields, or with `pages` of several. See
+   * `lib/commands.ts`.
+   * @throws Error if there is a command of that node already
+   */
+  readonly command: CommandRegistrar;
+  /** Web applications of the module, at the host's HTTP listener. */
+  readonly http: HttpRegistry;
+
+  /** The commands of all modules; the module `adhoc` serves them. */
+  readonly commands: Commands;
 
   /** Registers a hook's handler. */
   on<H extends AnyHook>(hook: H, handler: Handler<H>, order?: Order): void;
@@ -160,8 +175,17 @@ export interface ModuleHost<C = unknown> {
    * it by the rules for presence: every available resource of a bare JID.
    */
   fanOut(stanza: Stanza, recipients: Iterable<Jid>): void;
-  /** Sends an IQ get or set (`from` is the host) and waits for the answer; rejects after `ms`. */
-  request(to: Jid, type: "get" | "set", payload: Element, ms?: number): Promise<Stanza>;
+  /**
+   * Sends an IQ get or set and waits for the answer; rejects after `ms`. `from` is the host, or the
+   * bare JID of an account.
+   */
+  request(
+    to: Jid,
+    type: "get" | "set",
+    payload: Element,
+    ms?: number,
+    from?: Jid,
+  ): Promise<Stanza>;
 
   /**
    * Announces a commit under way for something that a client will take for safe once the stanza that
@@ -173,8 +197,26 @@ export interface ModuleHost<C = unknown> {
   after(ms: number, f: () => void): Deadline;
   /** Calls `f` about every `ms`. */
   every(ms: number, f: () => Later<void>): void;
+  /**
+   * Calls `f` when all modules of the host are set up and nobody has connected yet; at once if the
+   * host has been open for long. `f` gets the host itself: for what stands closer to the core than
+   * other modules.
+   */
+  onOpen(f: (host: Host) => Later<void>): Later<void>;
   /** Called when the module is unloaded or the host stops. */
   onUnload(f: () => Later<void>): void;
+}
+
+/** The server as modules see it. */
+export interface ServerFacts {
+  readonly name: string;
+  readonly version: string;
+  /** ms since the epoch. */
+  readonly started: number;
+  /** The path of the data folder. */
+  readonly data: string;
+  /** Ends the process or starts the server anew, in good order; none where nobody may. */
+  readonly control: { stop(): void; restart(): void } | undefined;
 }
 
 /** What a module may know of its host's configuration. */

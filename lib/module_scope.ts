@@ -21,6 +21,10 @@ import type {
   ServiceHandle,
 } from "./module.ts";
 import { makeService } from "./module_service.ts";
+import type { CommandRegistrar } from "./commands.ts";
+import { commandOf } from "./commands.ts";
+import type { HttpRegistry } from "./http/routes.ts";
+import { publicUrl } from "./http/url.ts";
 import { VERSION } from "./version.ts";
 
 const REQUEST_MS = 30_000;
@@ -30,6 +34,8 @@ export class ModuleScope implements ModuleHost<any> {
   readonly definition: AnyModule;
   readonly log: LogArea;
   readonly iq: IqRegistry;
+  readonly command: CommandRegistrar;
+  readonly http: HttpRegistry;
   readonly #host: Host;
   readonly #settings: ModuleConfig;
   readonly #undo: (() => Later<void>)[] = [];
@@ -46,6 +52,15 @@ export class ModuleScope implements ModuleHost<any> {
         this.#undo.push(host.iqs.add(type, ns, name, { module: this.name, handler, scope }));
       };
     this.iq = { get: register("get"), set: register("set") };
+    this.command = (declared: Parameters<typeof commandOf>[1]) => {
+      this.#undo.push(host.commands.add(commandOf(this.name, declared)));
+    };
+    this.http = {
+      route: (path, app, options) => {
+        this.#undo.push(host.http.add(this.name, path, app, options));
+      },
+      url: (path) => publicUrl(host, path),
+    };
   }
 
   get name(): string {
@@ -69,7 +84,8 @@ export class ModuleScope implements ModuleHost<any> {
   }
 
   get server() {
-    return { name: "Confab", version: VERSION, started: this.#host.server.started };
+    const { started, control, config: { data } } = this.#host.server;
+    return { name: "Confab", version: VERSION, started, data, control };
   }
 
   get settings(): HostSettings {
@@ -84,6 +100,10 @@ export class ModuleScope implements ModuleHost<any> {
       sessionsPerAccount: config.limits.sessions_per_account,
       iterations: server.config.auth.iterations,
     };
+  }
+
+  get commands() {
+    return this.#host.commands;
   }
 
   feature(...namespaces: string[]): void {
@@ -148,10 +168,16 @@ export class ModuleScope implements ModuleHost<any> {
     this.#host.server.router.fanOut(stanza, recipients);
   }
 
-  request(to: Jid, type: "get" | "set", payload: Element, ms = REQUEST_MS): Promise<Stanza> {
+  request(
+    to: Jid,
+    type: "get" | "set",
+    payload: Element,
+    ms = REQUEST_MS,
+    from = this.#host.jid,
+  ): Promise<Stanza> {
     const host = this.#host;
     const route = (s: Stanza) => void host.server.router.route(s);
-    return host.requests.send(route, host.jid, to, type, payload, ms);
+    return host.requests.send(route, from, to, type, payload, ms);
   }
 
   after(ms: number, f: () => void): Deadline {
@@ -177,6 +203,10 @@ export class ModuleScope implements ModuleHost<any> {
     };
     const timer = setInterval(run, ms);
     this.#undo.push(() => clearInterval(timer));
+  }
+
+  onOpen(f: (host: Host) => Later<void>): Later<void> {
+    return this.#host.whenOpen(() => f(this.#host));
   }
 
   onUnload(f: () => Later<void>): void {

@@ -47,6 +47,12 @@ export class Recent<V> {
     this.#old.delete(key);
   }
 
+  /** What is in memory now, in no order; some of it may be too old to be found. */
+  *values(): Iterable<V> {
+    yield* this.#young.values();
+    yield* this.#old.values();
+  }
+
   /** Entries in memory now. */
   get size(): number {
     return this.#young.size + this.#old.size;

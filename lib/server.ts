@@ -25,6 +25,7 @@ import { verifyClientCertificate } from "./tls/certificate.ts";
 import type { Endpoints } from "./certificates.ts";
 import { loadEndpoints } from "./certificates.ts";
 import { endpoints } from "./config/checks.ts";
+import { HttpGate } from "./http/gate.ts";
 import type { Listener } from "./listener.ts";
 import { listen } from "./listener.ts";
 import type { Registry } from "./registry.ts";
@@ -55,6 +56,8 @@ export class Server {
   readonly admission: Admission;
   throttle: Throttle;
   config: Config;
+  /** How the process ends, or starts anew in good order; none where nobody runs it (tests, `user add`). */
+  control: { stop(): void; restart(): void } | undefined = undefined;
   store!: Store;
   /** Makes unknown names look like known ones, the same way after every restart (RFC 5802 §9). */
   pretendSecret!: Uint8Array;
@@ -63,12 +66,15 @@ export class Server {
   /** Connections without a session yet: streams being negotiated, and handshakes of direct TLS. */
   readonly unbound = new Set<{ fail(error: StreamError): void }>();
   readonly modules = new Map<Host, Map<string, ModuleScope>>();
+  readonly http: HttpGate;
   /** None while nothing listens. */
   #endpoints: Endpoints | undefined = undefined;
   /** Roots for client certificates; empty if none are accepted. */
   #clientCa: readonly string[] = [];
   #certificateTimer: ReturnType<typeof setInterval> | undefined;
   #idleTimer: ReturnType<typeof setInterval> | undefined;
+  /** Clients may come, to hosts that are added later too. */
+  #open = false;
   #stopping: Promise<void> | undefined;
 
   constructor(config: Config, registry: Registry, log: Log) {
@@ -77,6 +83,7 @@ export class Server {
     this.log = log;
     this.router = new Router(this.hosts, this.services, log.area("router"));
     this.admission = new Admission(this.#admissionLimits(config));
+    this.http = new HttpGate(this);
     this.throttle = throttleOf(config);
     this.streamSettings = this.#settingsOf(config);
   }
@@ -103,6 +110,8 @@ export class Server {
       if (options.listen) (await this.prepare(config))();
       for (const host of config.hosts) await this.addHost(host);
       if (!options.listen) return;
+      this.#open = true;
+      for (const host of this.hosts.values()) await host.open();
       await this.#openPorts(config);
     } catch (e) {
       await this.stop();
@@ -125,7 +134,7 @@ export class Server {
 
   /** A machine without IPv6, as many containers are, does with the other address of a listener. */
   async #openPorts(config: Config): Promise<void> {
-    for (const e of endpoints(config.listen.c2s)) {
+    for (const e of endpoints(config.listen)) {
       try {
         this.listeners.push(await listen(this, e));
       } catch (error) {
@@ -150,9 +159,13 @@ export class Server {
     clearInterval(this.#idleTimer);
     for (const l of this.listeners) l.close();
     for (const stream of [...this.unbound]) stream.fail(new StreamError("system-shutdown"));
-    const ended = Promise.all(
-      [...this.hosts.values()].map((h) => h.end(new StreamError("system-shutdown"))),
-    );
+    const answered = this.http.stop();
+    const ended = Promise.all([
+      answered,
+      ...[...this.hosts.values()].map((h) =>
+        h.end(new StreamError("system-shutdown"), { suspend: true })
+      ),
+    ]);
     this.flusher.flush();
     let timer: ReturnType<typeof setTimeout> | undefined;
     await Promise.race([ended, new Promise((done) => timer = setTimeout(done, STOP_MS))]);
@@ -185,6 +198,7 @@ export class Server {
       throw e;
     }
     this.hosts.set(host.domain, host);
+    if (this.#open) await host.open();
     return host;
   }
 
@@ -230,6 +244,11 @@ export class Server {
 
   get directTls(): TlsContext {
     return this.#endpoints!.direct;
+  }
+
+  /** For https. */
+  get httpTls(): TlsContext {
+    return this.#endpoints!.http;
   }
 
   get certificates(): Endpoints["certificates"] {

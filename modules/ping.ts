@@ -85,7 +85,7 @@ async function ping(host: Host, session: Session): Promise<void> {
     await host.request(session.jid, "get", xml("ping", PING_NS), host.config.timeout);
   } catch (e) {
     if (e instanceof StanzaError && e.condition === "remote-server-timeout") {
-      session.end(new StreamError("connection-timeout", "no answer to a ping"));
+      session.drop(new StreamError("connection-timeout", "no answer to a ping"));
     }
   }
 }

@@ -20,6 +20,7 @@ import {
 } from "../../lib/hooks/roster.ts";
 import type { ItemChange } from "../../lib/hooks/roster_changes.ts";
 import { rosterChanged } from "../../lib/hooks/roster_changes.ts";
+import { sessionFreeze, sessionThaw } from "../../lib/hooks/streams.ts";
 import {
   blankItem,
   isModification,
@@ -48,6 +49,12 @@ export class Changes {
   constructor(host: ModuleHost, maxItems: number) {
     this.#host = host;
     this.#maxItems = maxItems;
+    host.on(sessionFreeze, (state, session) => {
+      if (interest.get(session) === true) state.roster = true;
+    });
+    host.on(sessionThaw, (session, state) => {
+      if (state.roster === true) interest.set(session, true);
+    });
   }
 
   /** The roster for a client, which is interested from then on and misses no push. */
@@ -56,7 +63,10 @@ export class Changes {
       account.bare,
       () =>
         then(this.#host.ask(rosterGet, account), (roster) => {
-          if (session !== undefined) interest.set(session, true);
+          if (session !== undefined && interest.get(session) !== true) {
+            interest.set(session, true);
+            session.changed();
+          }
           return roster!;
         }),
     );

@@ -14,6 +14,7 @@ function tell(event: Record<string, unknown>): void {
 }
 
 const ROSTER = "jabber:iq:roster";
+const SM = "urn:xmpp:sm:3";
 
 // deno-lint-ignore no-explicit-any
 type Stanza = any;
@@ -28,6 +29,11 @@ xmpp.on("stanza", (stanza: Stanza) => {
     const status = stanza.getChildText("status") ?? "";
     tell({ event: "presence", from, type: type ?? "available", status });
   }
+});
+// Its own event does not come if there is nothing to be sent again.
+xmpp.on("element", (element: Stanza) => {
+  const resumed = element.is("resumed", SM) || element.getChild?.("resumed", SM) !== undefined;
+  if (resumed) tell({ event: "resumed" });
 });
 xmpp.iqCallee.set(ROSTER, "query", ({ element }: { element: Stanza }) => {
   rosterItems(element);
@@ -52,6 +58,9 @@ async function obey(order: Record<string, string>): Promise<void> {
   switch (order.do) {
     case "message":
       await xmpp.send(xml("message", { to, type: "chat" }, xml("body", {}, order.body!)));
+      return;
+    case "cut":
+      (xmpp.socket.socket ?? xmpp.socket).destroy();
       return;
     case "status":
       await xmpp.send(xml("presence", {}, xml("status", {}, order.status!)));

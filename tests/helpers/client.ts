@@ -234,6 +234,11 @@ export class TestClient extends Wire {
     await this.patiently(pong, "the answer to a ping");
   }
 
+  /** Elements and other events that have come and were not taken. */
+  get pending(): number {
+    return this.events.length;
+  }
+
   /** Forgets what has come so far. */
   skip(): void {
     this.events.length = 0;

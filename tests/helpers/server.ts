@@ -13,7 +13,7 @@
  * one allow with `mayLogErrors`.
  */
 
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "smol-toml";
@@ -36,6 +36,8 @@ export interface ServerOptions {
   readonly modules?: readonly string[];
   /** The server may log errors in this test. */
   readonly mayLogErrors?: boolean;
+  /** A data folder of which a copy is taken: what another server has left, or has at the moment. */
+  readonly copyOf?: string;
 }
 
 export interface TestServer {
@@ -63,6 +65,7 @@ const DEFAULTS: Table = {
       { address: ["127.0.0.1"], port: 0, tls: "starttls" },
       { address: ["127.0.0.1"], port: 0, tls: "direct" },
     ],
+    http: [],
   },
   log: { level: "debug", format: "json" },
   store: { synchronous: "normal" },
@@ -74,6 +77,7 @@ export async function startServer(
   options: ServerOptions = {},
 ): Promise<TestServer> {
   const data = await mkdtemp(join(tmpdir(), "confab-test-"));
+  if (options.copyOf !== undefined) await cp(options.copyOf, data, { recursive: true });
   try {
     return await start(data, settings, options);
   } catch (e) {
@@ -103,7 +107,7 @@ async function start(data: string, settings: Table, options: ServerOptions): Pro
   const accounts = new Set<string>();
   const host = (domain = "localhost") => server.hosts.get(domain)!;
   const port = (tls: "starttls" | "direct") =>
-    server.listeners.find((l) => l.endpoint.tls === tls)?.port ?? 0;
+    server.listeners.find((l) => l.endpoint.kind === "c2s" && l.endpoint.tls === tls)?.port ?? 0;
   return {
     port: port("starttls"),
     tlsPort: port("direct"),
