@@ -17,6 +17,7 @@ import { Registry } from "../lib/registry.ts";
 import { VERSION } from "../lib/version.ts";
 import { builtin } from "../modules/index.ts";
 import { type SuiteRow, suites } from "./compliance.ts";
+import { messageKinds } from "./message_kinds.ts";
 import { core, linkTo, parts, titles } from "./specifications.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -126,7 +127,38 @@ ${
       ]),
     )
   }
+
+## Messages
+
+What becomes of a message, by what it carries (\`lib/formats/message_traits.ts\`): whether the archives
+of both accounts keep it, whether it is kept for an account without an available client, whether the
+other clients of its sender and of its recipient get a copy, and whether it is urgent: sent to an
+inactive client at once, with all that was held back, and pushed to one that is not there. Where a
+cell is empty, the answer is no.
+
+${messageTable()}
+
+An error is copied if what it answers was.
 `;
+}
+
+/** The rows of `message_kinds.ts`. */
+export function messageTable(): string {
+  const copies = (carbons: { readonly sent: boolean; readonly received: boolean }) =>
+    carbons.received ? "yes" : carbons.sent ? "to the sender's" : "";
+  const urgency = (urgent: boolean, isState: boolean | undefined) =>
+    urgent ? "urgent" : isState === true ? "held; the last one counts" : "held";
+  return table(
+    ["Message", "Specification", "Archive", "Offline", "Carbons", "CSI and push"],
+    messageKinds.map(({ kind, spec, archive, offline, carbons, urgent, chatState }) => [
+      kind,
+      spec,
+      archive ? "yes" : "",
+      offline ? "yes" : "",
+      copies(carbons),
+      urgency(urgent, chatState),
+    ]),
+  );
 }
 
 /** One table for each suite: which of its rows are met, by what is implemented. */

@@ -31,6 +31,12 @@ export class Quota {
     this.#clock = clock;
   }
 
+  /** Nothing is left. */
+  isSpent(key: string): boolean {
+    const count = this.#counts.get(key);
+    return count !== undefined && count.until > this.#clock() && count.used >= this.#limit;
+  }
+
   /** Takes `n`, all or nothing; false if so much is not left. */
   take(key: string, n = 1): boolean {
     const now = this.#clock();

@@ -49,7 +49,7 @@ const config = v.strictObject({
   web_attempts: setting(
     wholeNumber(1, 10_000),
     20,
-    "Forms taken from one IP address (IPv6: one /64) in an hour.",
+    "From one IP address (IPv6: one /64) in an hour: forms, wrong secrets, attempts that failed.",
   ),
   api_secret: optionalSetting(
     secret(),

@@ -156,8 +156,7 @@ class Registration {
     this.#rules.checkPassword(password);
     const account = Jid.of(node, this.#host.domain);
     if (admission === undefined) this.#count(addressKey(remote));
-    await this.#checkFree(account, admission);
-    if (admission !== undefined && !await admission.take()) {
+    else if (!await admission.take()) {
       throw new StanzaError("not-allowed", { text: "the invitation has been used" });
     }
     const made = await this.#create(account, password, admission);
@@ -196,6 +195,7 @@ class Registration {
   ): Promise<"created" | "conflict" | undefined> {
     let made: "created" | "conflict" | undefined;
     try {
+      await this.#checkFree(account, admission);
       made = await this.#host.ask(createAccount, account, password);
     } finally {
       if (made !== "created") await admission?.giveBack();

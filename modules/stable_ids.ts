@@ -15,7 +15,7 @@ import {
   STANZA_ID_NS,
   stripStanzaIds,
 } from "../lib/formats/stanza_id.ts";
-import { stanzaFromClient, stanzaToAccount } from "../lib/hooks/stanzas.ts";
+import { messageToAccount, stanzaFromClient } from "../lib/hooks/stanzas.ts";
 import { parseJid } from "../lib/jid.ts";
 import type { Stanza } from "../lib/stanza.ts";
 
@@ -47,8 +47,7 @@ export default defineModule({
     });
 
     // §3 rule 2, for what others send in an account's name.
-    host.on(stanzaToAccount, (stanza, to) => {
-      if (stanza.name !== "message") return;
+    host.on(messageToAccount, (stanza, to) => {
       const clean = hasStanzaId(stanza)
         ? stripStanzaIds(stanza, (by) => by === to.bare || parseJid(by ?? "")?.full === to.bare)
         : stanza;

@@ -7,6 +7,9 @@ import { adminCommand, type AdminHost } from "./command.ts";
 /** So that who has asked hears the answer, in seconds. */
 const LEAST_SECONDS = 1;
 
+/** What is to come, by the server's control: it is one server for all of its hosts. */
+const pending = new WeakMap<object, Deadline>();
+
 const FIELDS = [
   {
     var: "delay",
@@ -28,7 +31,6 @@ const FIELDS = [
 ] as const;
 
 export function serviceCommands(host: AdminHost): void {
-  let pending: Deadline | undefined;
   for (const how of ["restart", "stop"] as const) {
     const word = how === "restart" ? "restart" : "shutdown";
     host.command({
@@ -41,8 +43,9 @@ export function serviceCommands(host: AdminHost): void {
         const seconds = Math.max(LEAST_SECONDS, Number(delay || "60"));
         host.log.warn(`${word} asked for`, { by: from.bare, seconds });
         if (announcement !== "") announce(host, announcement);
-        pending?.cancel();
-        pending = host.after(seconds * 1000, () => host.server.control?.[how]());
+        const control = host.server.control!;
+        pending.get(control)?.cancel();
+        pending.set(control, host.after(seconds * 1000, () => control[how]()));
         return `${word} in ${seconds} s`;
       },
     });

@@ -40,8 +40,8 @@ export class Book {
   readonly #sql: ReturnType<typeof statements>;
   /** Uses taken of which it is open what they come to, by digest. */
   readonly #underWay = new Map<string, number>();
-  /** Invitations about to be kept, by who makes them. */
-  readonly #making = new Map<string, number>();
+  /** The last one that is being made: one after the other, or two would be the last allowed one. */
+  #making: Promise<unknown> = Promise.resolve();
 
   constructor(host: InvitesHost) {
     this.#host = host;
@@ -56,7 +56,7 @@ export class Book {
   // ---- making them ----
 
   async create(request: InvitationRequest): Promise<NewInvitation> {
-    const { contact, register, by, uses = 1, lifetime = this.#host.config.lifetime } = request;
+    const { contact, register, uses = 1, lifetime = this.#host.config.lifetime } = request;
     const host = this.#host;
     if (contact === undefined && !register) {
       throw new StanzaError("bad-request", { text: "an invitation to nothing" });
@@ -80,22 +80,16 @@ export class Book {
         text: "an invitation is good for up to ten years",
       });
     }
-    const username = await this.#usernameOf(request, uses);
-    count(this.#making, by, 1);
-    try {
-      await this.#checkNumber(by);
-      return await this.#make(request, { username, by, uses, lifetime });
-    } finally {
-      count(this.#making, by, -1);
-    }
+    const made = this.#making.then(() => this.#make(request, uses, lifetime));
+    this.#making = made.catch(() => {});
+    return await made;
   }
 
-  async #make(
-    { contact, register }: InvitationRequest,
-    given: { username: string; by: string; uses: number; lifetime: number },
-  ): Promise<NewInvitation> {
+  async #make(request: InvitationRequest, uses: number, lifetime: number): Promise<NewInvitation> {
     const host = this.#host;
-    const { username, by, uses, lifetime } = given;
+    const { contact, register, by } = request;
+    const username = await this.#usernameOf(request, uses);
+    await this.#checkNumber(by);
     const token = newToken();
     const now = Date.now();
     const row: InvitationRow = {
@@ -154,9 +148,7 @@ export class Book {
       made_by: by,
       now: Date.now(),
     });
-    // Those before this one that are not in the table yet count too.
-    const others = this.#making.get(by)! - 1;
-    if (Number(row?.count ?? 0) + others < this.#host.config.per_account) return;
+    if (Number(row?.count ?? 0) < this.#host.config.per_account) return;
     throw new StanzaError("resource-constraint", { text: "too many open invitations" });
   }
 
@@ -212,11 +204,16 @@ export class Book {
     return true;
   }
 
-  async take({ digest }: InvitationRow): Promise<boolean> {
+  async take(row: InvitationRow): Promise<boolean> {
+    const { digest } = row;
     count(this.#underWay, digest, 1);
-    const { changes } = await this.#sql.take.run({ host: this.#host.domain, digest });
-    if (changes !== 1) count(this.#underWay, digest, -1);
-    return changes === 1;
+    let taken = false;
+    try {
+      taken = (await this.#sql.take.run({ host: this.#host.domain, digest })).changes === 1;
+    } finally {
+      if (!taken) await this.done(row);
+    }
+    return taken;
   }
 
   async giveBack({ digest }: InvitationRow): Promise<void> {
@@ -224,7 +221,7 @@ export class Book {
     await this.#sql.giveBack.run({ host: this.#host.domain, digest });
   }
 
-  /** A use has led to what it was for; another that is under way may still be given back. */
+  /** A use is over and not given back; another that is under way may still be. */
   async done({ digest }: InvitationRow): Promise<void> {
     count(this.#underWay, digest, -1);
     if (this.#underWay.has(digest)) return;

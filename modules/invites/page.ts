@@ -30,6 +30,9 @@ export interface FormContent {
   readonly problem: string | undefined;
 }
 
+/** Beyond it a code is too fine for cameras, and soon impossible (ISO/IEC 18004: 2331 bytes). */
+const QR_LENGTH = 1000;
+
 const BUBBLE = raw(
   `<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.6" aria-hidden="true">
 <path d="M4 4h11a2 2 0 0 1 2 2v5a2 2 0 0 1-2 2H9l-4 3v-3H4a2 2 0 0 1-2-2V6a2 2 0 0 1 2-2z"/>
@@ -85,10 +88,7 @@ export function invitationPage(content: PageContent): Html {
       <p>${howTo(register, contact !== undefined)}</p>
       <p><a class="button" href="${uri}">Open in the app</a></p>
       <p class="small">Nothing happens? The app has to be installed first. Then come back to this page.</p>
-      <div class="qr for-desk">
-      <p class="small">Or scan this with the app on your phone:</p>
-      ${qrCode(uri)}
-      </div>
+      ${qrSection(uri)}
       </div></section>
       ${content.form === undefined ? "" : formSection(content, content.form)}
       <footer>
@@ -191,6 +191,17 @@ export function gonePage(domain: string): Html {
       </section>
     `,
   );
+}
+
+/** Names of a thousand characters do not fit into a code. */
+function qrSection(uri: string): Html | string {
+  if (uri.length > QR_LENGTH) return "";
+  return html`
+    <div class="qr for-desk">
+      <p class="small">Or scan this with the app on your phone:</p>
+      ${qrCode(uri)}
+    </div>
+  `;
 }
 
 /** A QR code as one path: dark runs, row by row. */

@@ -12,7 +12,11 @@ import { iq as iqStanza, type Stanza } from "../../lib/stanza.ts";
 import type { Negotiation } from "../../lib/stream/negotiation.ts";
 import type { Element } from "../../lib/xml/element.ts";
 import { xml } from "../../lib/xml/element.ts";
+import { Quota } from "../../lib/quota.ts";
+import { addressKey } from "../../lib/sasl/throttle.ts";
 import type { Book, InvitesHost } from "./book.ts";
+
+const HOUR_MS = 3_600_000;
 
 const PARS_NS = "urn:xmpp:pars:0";
 /** XEP-0445, and what clients look for that are older than its name. */
@@ -23,6 +27,7 @@ const REGISTER_FEATURE_NS = "http://jabber.org/features/iq-register";
 export function preAuthenticate(host: InvitesHost, book: Book): void {
   /** What the clients of streams have shown. It goes with the stream. */
   const admissions = new WeakMap<Negotiation, Admission>();
+  const failures = new Quota(host.config.web_attempts, HOUR_MS);
   host.on(streamFeatures, (features) => {
     // Where registration is offered; that module knows when it is safe.
     if (!features.some((f) => f.is("register", REGISTER_FEATURE_NS))) return;
@@ -48,10 +53,27 @@ export function preAuthenticate(host: InvitesHost, book: Book): void {
         new StanzaError("item-not-found", { text: "the token is unknown, used up or too old" }),
       );
     } else {
-      admissions.set(n, admission);
+      admissions.set(n, limited(admission, addressKey(n.stream.transport.remoteAddress)));
       n.reply(iqStanza({ type: "result", id: request.id ?? "" }));
     }
     return true;
+  }
+
+  /** What comes to nothing is counted: it tells which names are in use. */
+  function limited(admission: Admission, address: string): Admission {
+    return {
+      ...admission,
+      take() {
+        if (!failures.isSpent(address)) return admission.take();
+        throw new StanzaError("resource-constraint", {
+          text: "too many attempts from this address; try again in an hour",
+        });
+      },
+      giveBack() {
+        failures.take(address);
+        return admission.giveBack();
+      },
+    };
   }
 }
 
@@ -75,6 +97,9 @@ export function preApprove(host: InvitesHost, book: Book): void {
     let accepted: true | undefined;
     try {
       accepted = await host.ask(subscriptionAccept, account, from);
+    } catch (e) {
+      // The roster is full, for one: a request for people to answer, then.
+      if (!(e instanceof StanzaError)) throw e;
     } finally {
       if (accepted === true) await book.done(row);
       else await book.giveBack(row);

@@ -8,7 +8,8 @@ import { StanzaError } from "../../lib/errors.ts";
 import { formatDateTime } from "../../lib/formats/datetime.ts";
 import { registerAccount } from "../../lib/hooks/registration.ts";
 import type { HttpApp, HttpEnv } from "../../lib/http/routes.ts";
-import { parseJid } from "../../lib/jid.ts";
+import { rosterGetItem } from "../../lib/hooks/roster.ts";
+import { type Jid, parseJid } from "../../lib/jid.ts";
 import { Quota } from "../../lib/quota.ts";
 import { addressKey } from "../../lib/sasl/throttle.ts";
 import { platformOf } from "./apps.ts";
@@ -40,7 +41,8 @@ export function invitationPages(host: InvitesHost, book: Book): HttpApp {
     c.header("content-security-policy", POLICY);
     // The address is the secret: it is neither kept nor told to others.
     c.header("cache-control", "no-store");
-    c.header("referrer-policy", "no-referrer");
+    // Not "no-referrer", with which browsers hide the origin of the form, too (Fetch, §3.2).
+    c.header("referrer-policy", "same-origin");
     c.header("x-robots-tag", "noindex");
   });
   app.post("/api", (c) => pages.api(c));
@@ -54,11 +56,13 @@ class Pages {
   readonly #host: InvitesHost;
   readonly #book: Book;
   readonly #attempts: Quota;
+  readonly #guesses: Quota;
 
   constructor(host: InvitesHost, book: Book) {
     this.#host = host;
     this.#book = book;
     this.#attempts = new Quota(host.config.web_attempts, HOUR_MS);
+    this.#guesses = new Quota(host.config.web_attempts, HOUR_MS);
   }
 
   async gone(c: Page): Promise<Response> {
@@ -93,8 +97,11 @@ class Pages {
     if (row === undefined || admission === undefined || !config.web_registration) {
       return await this.gone(c);
     }
-    if (!isOwnForm(c)) return c.text("this form is not from here\n", 403);
-    const given = await c.req.parseBody();
+    if (!isOwnForm(c, this.#host.http.url("/invite"))) {
+      return c.text("this form is not from here\n", 403);
+    }
+    const given = await readForm(c);
+    if (given === undefined) return c.text("this is no form\n", 400);
     const field = (name: string) => typeof given[name] === "string" ? given[name] : "";
     const [username, password] = [field("username"), field("password")];
     const again = async (problem: string, status: 422 | 429) => {
@@ -114,11 +121,18 @@ class Pages {
       });
       if (account === undefined) return await this.gone(c);
       const platform = platformOf(c.req.header("user-agent") ?? "");
-      return c.html(await welcomePage(account.bare, contactOf(row, domain), platform), 201);
+      const contact = contactOf(row, domain);
+      const friend = contact !== undefined && await this.#hasContact(account, contact);
+      return c.html(await welcomePage(account.bare, friend ? contact : undefined, platform), 201);
     } catch (e) {
       if (!(e instanceof StanzaError)) throw e;
       return await again(sentence(e.text ?? "that is not possible"), 422);
     }
+  }
+
+  async #hasContact(account: Jid, contact: string): Promise<boolean> {
+    const item = await this.#host.ask(rosterGetItem, account, parseJid(contact)!);
+    return item !== undefined && item !== "none" && item.listed;
   }
 
   // ---- for programs ----
@@ -126,11 +140,15 @@ class Pages {
   async api(c: Page): Promise<Response> {
     const { api_secret } = this.#host.config;
     if (api_secret === undefined) return await this.gone(c);
+    const address = addressKey(c.env.remote);
+    if (this.#guesses.isSpent(address)) {
+      return c.json({ error: "too many wrong secrets from your address" }, 429);
+    }
     const [, given] = /^Bearer +(.*)$/i.exec(c.req.header("authorization") ?? "") ?? [];
     if (given === undefined || !isSame(given, api_secret)) {
-      const tooMany = !this.#attempts.take(addressKey(c.env.remote));
+      this.#guesses.take(address);
       c.header("www-authenticate", "Bearer");
-      return c.json({ error: "the secret is missing or wrong" }, tooMany ? 429 : 401);
+      return c.json({ error: "the secret is missing or wrong" }, 401);
     }
     const wish = await c.req.json().catch(() => undefined);
     try {
@@ -175,13 +193,28 @@ function isSame(given: string, secret: string): boolean {
   return timingSafeEqual(digest(given), digest(secret));
 }
 
-/** A form of another site must not make accounts in the visitor's name. */
-function isOwnForm(c: Page): boolean {
+/** Undefined where the body is none. What is too large is the listener's business. */
+async function readForm(c: Page): Promise<Record<string, unknown> | undefined> {
+  try {
+    return await c.req.parseBody();
+  } catch (e) {
+    if (e instanceof TypeError) return undefined;
+    throw e;
+  }
+}
+
+/**
+ * A form of another site must not make accounts in the visitor's name.
+ * @param own the page's public URL: a proxy may have put another name into the request
+ */
+function isOwnForm(c: Page, own: string | undefined): boolean {
   const site = c.req.header("sec-fetch-site");
   if (site !== undefined) return site === "same-origin" || site === "none";
   const origin = c.req.header("origin");
   if (origin === undefined) return true;
-  return URL.canParse(origin) && new URL(origin).host === new URL(c.req.url).host;
+  if (!URL.canParse(origin)) return false;
+  const { host } = new URL(origin);
+  return host === new URL(c.req.url).host || (own !== undefined && host === new URL(own).host);
 }
 
 function contactOf(row: InvitationRow, domain: string): string | undefined {

@@ -85,31 +85,34 @@ export class Subscriptions {
     // RFC 6121 §8.5.3.2.2.
     if (!to.isBare && type !== "subscribe" && this.#host.session(to) === undefined) return true;
     const request = stanza.sentFrom(contact).addressedTo(account);
-    return then(this.#accepts(contact, account, type), (accepts) => {
-      // §8.5.1, and requests beyond the limit: silence tells a stranger nothing.
-      if (!accepts) return true;
-      if (type !== "subscribe" || !this.#host.has(subscriptionRequested)) {
-        return this.#inbound(request, account, contact, type);
-      }
+    const online = this.#host.account(account) !== undefined;
+    const exists = online || this.#host.ask(accountExists, account);
+    return then(exists, (yes) => {
+      // §8.5.1: silence tells a stranger nothing.
+      if (yes !== true) return true;
+      if (type !== "subscribe") return this.#inbound(request, account, contact, type);
+      if (!this.#host.has(subscriptionRequested)) return this.#ask(request, account, contact);
       return then(
         this.#host.ask(subscriptionRequested, request, account),
-        (settled) => settled ?? this.#inbound(request, account, contact, type),
+        (settled) => settled ?? this.#ask(request, account, contact),
       );
     });
   }
 
-  #accepts(contact: Jid, account: Jid, type: SubscriptionType): Later<boolean> {
-    const online = this.#host.account(account) !== undefined;
-    const exists = online || this.#host.ask(accountExists, account);
-    return then(exists, (yes) => {
-      if (yes !== true || type !== "subscribe") return yes === true;
-      return then(this.#host.ask(rosterGet, account), (roster) => {
-        if (roster === undefined || roster.items.size < this.#limits.requests) return true;
-        if (roster.items.get(contact.bare)?.pendingIn !== undefined) return true;
-        let requests = 0;
-        for (const item of roster.items.values()) if (item.pendingIn !== undefined) requests++;
-        return requests < this.#limits.requests;
-      });
+  /** A request for the account to answer; beyond the limit it is ignored. */
+  #ask(request: Stanza, account: Jid, contact: Jid): Later<true | undefined> {
+    return then(this.#hasRoom(account, contact), (room) => {
+      return room ? this.#inbound(request, account, contact, "subscribe") : true;
+    });
+  }
+
+  #hasRoom(account: Jid, contact: Jid): Later<boolean> {
+    return then(this.#host.ask(rosterGet, account), (roster) => {
+      if (roster === undefined || roster.items.size < this.#limits.requests) return true;
+      if (roster.items.get(contact.bare)?.pendingIn !== undefined) return true;
+      let requests = 0;
+      for (const item of roster.items.values()) if (item.pendingIn !== undefined) requests++;
+      return requests < this.#limits.requests;
     });
   }
 

@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import { VERSION } from "../../lib/version.ts";
 import { type Figure, type Named, table } from "./figure.ts";
 import { jidFigures } from "./jid.ts";
+import { pubsubFigures } from "./pubsub.ts";
 import { routerFigures } from "./router.ts";
 import {
   chatFigures,
@@ -31,6 +32,7 @@ const BENCHES: Readonly<Record<string, (scale: number) => Figure[] | Promise<Fig
   idle: idleFigures,
   presence: presenceFigures,
   offline: offlineFigures,
+  pubsub: pubsubFigures,
 };
 
 interface Wishes {

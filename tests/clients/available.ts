@@ -18,6 +18,14 @@ export async function pythonWithSlixmpp(): Promise<string | undefined> {
   return skip("tests with slixmpp", "no python3 with slixmpp is installed");
 }
 
+/** A Python whose slixmpp can upload files: that needs aiohttp, too. */
+export async function pythonWithUpload(): Promise<string | undefined> {
+  for (const python of ["python3", "/usr/bin/python3"]) {
+    if (await runs(python, "-c", "import slixmpp, aiohttp")) return python;
+  }
+  return skip("uploads with slixmpp", "no python3 with slixmpp and aiohttp is installed");
+}
+
 /** Whether profanity can be driven in tmux. */
 export async function hasProfanity(): Promise<boolean> {
   if (!await runs("profanity", "--version")) {

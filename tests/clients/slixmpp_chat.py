@@ -13,14 +13,18 @@ import slixmpp
 class Client(slixmpp.ClientXMPP):
     def __init__(self, jid, password, certificate):
         super().__init__(jid, password)
+        self.is_cut = False
+        self.end_session_on_disconnect = False
         self.ca_certs = certificate
+        self.register_plugin("xep_0198")
         # Subscriptions are answered by the test.
         self.auto_authorize = None
         self.auto_subscribe = False
         for name, handler in {
             "session_start": self.started,
             "failed_auth": lambda _: tell(event="failed_auth"),
-            "disconnected": lambda why: tell(event="disconnected", why=str(why)),
+            "disconnected": self.gone,
+            "session_resumed": lambda _: tell(event="resumed"),
             "message": self.message,
             "presence": self.presence,
             "roster_update": self.roster_changed,
@@ -34,6 +38,9 @@ class Client(slixmpp.ClientXMPP):
         # The event loop itself holds tasks weakly.
         self.obeying = asyncio.ensure_future(self.obey())
         tell(event="online", jid=self.boundjid.full, secure=secure)
+
+    def gone(self, why):
+        tell(event="disconnected", why=str(why))
 
     def message(self, message):
         tell(event="message", **{"from": str(message["from"])}, type=message["type"], body=message["body"])
@@ -57,7 +64,10 @@ class Client(slixmpp.ClientXMPP):
         while line := await reader.readline():
             order = json.loads(line)
             to = order.get("to")
-            if order["do"] == "message":
+            if order["do"] == "cut":
+                self.is_cut = True
+                self.abort()
+            elif order["do"] == "message":
                 self.send_message(mto=to, mbody=order["body"], mtype="chat")
             elif order["do"] == "status":
                 self.send_presence(pstatus=order["status"])
@@ -75,8 +85,11 @@ def tell(**event):
 def main():
     jid, password, host, port, certificate = sys.argv[1:]
     client = Client(jid, password, certificate)
-    client.connect((host, int(port)))
-    client.process(forever=False)
+    client.is_cut = True
+    while client.is_cut:
+        client.is_cut = False
+        client.connect((host, int(port)))
+        client.process(forever=False)
 
 
 main()

@@ -33,12 +33,12 @@ export function xmppJs(scheme: "xmpp" | "xmpps", trusting = true): Start {
   };
 }
 
-/** slixmpp over STARTTLS. */
-export function slixmpp(python: string): Start {
+/** slixmpp over STARTTLS; another script than that for chats may be named. */
+export function slixmpp(python: string, script = "slixmpp_chat.py"): Start {
   return (confab, jid, password) =>
     new LineClient(
       piped(python, [
-        file("slixmpp_chat.py"),
+        file(script),
         jid,
         password,
         "127.0.0.1",

@@ -23,34 +23,78 @@ type Shown = readonly string[];
  */
 const goesWith: Readonly<Record<string, readonly string[]>> = {
   auth: [], // its own test below: without it there is no login to look from
-  blocking: ["host urn:xmpp:blocking"],
+  avatars: ["account urn:xmpp:pep-vcard-conversion:0"],
+  bind2: [], // within the features of sasl2
+  // Without blocking there is nothing to report with.
+  blocking: ["host urn:xmpp:blocking", "host urn:xmpp:reporting:1"],
+  bookmarks: [
+    "account urn:xmpp:bookmarks:1#compat",
+    "account urn:xmpp:bookmarks:1#compat-pep",
+    "account urn:xmpp:bookmarks-conversion:0",
+  ],
   caps: [
     "host http://jabber.org/protocol/caps",
     "host urn:xmpp:caps",
     "after c http://jabber.org/protocol/caps",
     "after c urn:xmpp:caps",
   ],
+  client_access: ["account urn:xmpp:cam:0"],
   contact: ["form http://jabber.org/network/serverinfo"],
   disco: [], // all of disco#info; its own test below
+  displayed_sync: ["account urn:xmpp:mds:server-assist:0"],
+  external_services: ["host urn:xmpp:extdisco:2"],
+  fast: [], // within the features of sasl2
   last: ["host jabber:iq:last", "account jabber:iq:last"],
   limits: ["before limits urn:xmpp:stream-limits:0", "after limits urn:xmpp:stream-limits:0"],
+  mam: [
+    "host urn:xmpp:message-retract:1",
+    "account urn:xmpp:mam:2",
+    "account urn:xmpp:mam:2#extended",
+    "account urn:xmpp:mam:2#groupchat-field",
+    "account urn:xmpp:fulltext:0",
+    "account urn:xmpp:message-retract:1",
+    "account urn:xmpp:message-retract:1#tombstone",
+  ],
+  multicast: ["host http://jabber.org/protocol/address"],
   offline: ["host msgoffline", "host http://jabber.org/protocol/offline"],
   ping: ["host urn:xmpp:ping", "account urn:xmpp:ping"],
   presence: ["after sub urn:xmpp:features:pre-approval"],
-  private: ["host jabber:iq:private"],
+  private: [
+    "host jabber:iq:private",
+    // Nothing to convert bookmarks from.
+    "account urn:xmpp:bookmarks:1#compat",
+    "account urn:xmpp:bookmarks-conversion:0",
+  ],
+  proxy65: [], // at a domain of its own
   register: ["host jabber:iq:register", "before register http://jabber.org/features/iq-register"],
+  reports: ["host urn:xmpp:reporting:1"],
   roster: [
     "after ver urn:xmpp:features:rosterver",
     // An approval given in advance is kept in the roster.
     "after sub urn:xmpp:features:pre-approval",
   ],
+  sasl2: ["before authentication urn:xmpp:sasl:2"],
+  sasl_upgrade: [], // within the features of sasl2
   stable_ids: ["host urn:xmpp:sid:0", "account urn:xmpp:sid:0"],
   time: ["host urn:xmpp:time"],
-  vcard: ["host vcard-temp", "account vcard-temp"],
+  // Without vCards there is nothing to convert avatars to.
+  vcard: [
+    "host vcard-temp",
+    "account vcard-temp",
+    "account urn:xmpp:pep-vcard-conversion:0",
+  ],
+  vcard4: ["account urn:ietf:params:xml:ns:vcard-4.0"],
   version: ["host jabber:iq:version"],
+  well_known_nodes: [],
 };
 
-const SETTINGS = { modules: { contact: { admin: ["mailto:admin@localhost"] } } };
+const SETTINGS = {
+  modules: {
+    contact: { admin: ["mailto:admin@localhost"] },
+    external_services: { services: [{ type: "stun", host: "stun.localhost" }] },
+    proxy65: { address: ["127.0.0.1"], port: 0 },
+  },
+};
 
 function streamFeatures(stage: string, client: TestClient): string[] {
   return client.last.elements().map((f) => `${stage} ${f.name} ${f.ns}`);
@@ -106,7 +150,7 @@ Deno.test("without disco there is no service discovery, and no capabilities of t
 });
 
 Deno.test("without auth nobody can log in, and nothing breaks", () =>
-  withServer({}, { modules: ALL.filter((m) => m !== "auth") }, async (server) => {
+  withServer(SETTINGS, { modules: ALL.filter((m) => m !== "auth") }, async (server) => {
     const client = await connect(server, { tls: "direct" });
     await client.open();
     await assert.rejects(authenticate(client, "alice", "secret", "PLAIN"), /not-authorized/);
@@ -124,12 +168,22 @@ const asked: Readonly<Record<string, string>> = {
   "jabber:iq:register": "<query xmlns='jabber:iq:register'/>",
   "jabber:iq:private": "<query xmlns='jabber:iq:private'><x xmlns='urn:x'/></query>",
   "urn:xmpp:blocking": "<blocklist xmlns='urn:xmpp:blocking'/>",
+  "urn:xmpp:cam:0": "<list xmlns='urn:xmpp:cam:0'/>",
+  "urn:xmpp:extdisco:2": "<services xmlns='urn:xmpp:extdisco:2'/>",
   "urn:xmpp:ping": "<ping xmlns='urn:xmpp:ping'/>",
   "urn:xmpp:time": "<time xmlns='urn:xmpp:time'/>",
   "vcard-temp": "<vCard xmlns='vcard-temp'/>",
   "http://jabber.org/protocol/offline":
     "<offline xmlns='http://jabber.org/protocol/offline'><fetch/></offline>",
+  "http://jabber.org/protocol/address": "",
   "msgoffline": "",
+  "urn:ietf:params:xml:ns:vcard-4.0": "",
+  "urn:xmpp:bookmarks-conversion:0": "",
+  "urn:xmpp:bookmarks:1#compat": "",
+  "urn:xmpp:bookmarks:1#compat-pep": "",
+  "urn:xmpp:mds:server-assist:0": "",
+  "urn:xmpp:pep-vcard-conversion:0": "",
+  "urn:xmpp:reporting:1": "",
   "urn:xmpp:sid:0": "",
   "urn:xmpp:caps": "",
   "http://jabber.org/protocol/caps": "",
@@ -139,6 +193,7 @@ const asked: Readonly<Record<string, string>> = {
 const OWN: ReadonlySet<string> = new Set([
   "jabber:iq:private",
   "urn:xmpp:blocking",
+  "urn:xmpp:cam:0",
   "http://jabber.org/protocol/offline",
 ]);
 
@@ -177,7 +232,7 @@ Deno.test("each feature of the host, of the own account and of a contact's answe
   }));
 
 Deno.test("nodes of the server's capabilities are answered, each hash of them", () =>
-  withServer({}, { modules: ALL }, async (server) => {
+  withServer(SETTINGS, { modules: ALL }, async (server) => {
     await server.addUser("alice@localhost", "secret");
     const alice = await connect(server, { tls: "direct" });
     await alice.open();
@@ -202,7 +257,7 @@ Deno.test("nodes of the server's capabilities are answered, each hash of them", 
   }));
 
 Deno.test("stream features do what they say: versions of rosters, approval in advance", () =>
-  withServer({}, { modules: ALL }, async (server) => {
+  withServer(SETTINGS, { modules: ALL }, async (server) => {
     const alice = await online(server, "alice");
     await server.addUser("bob@localhost", "password of bob");
     const { ver } = await alice.request(
@@ -220,7 +275,7 @@ Deno.test("stream features do what they say: versions of rosters, approval in ad
   }));
 
 Deno.test("without login nothing but logging in is offered where TLS is required", () =>
-  withServer({}, { modules: ALL }, async (server) => {
+  withServer(SETTINGS, { modules: ALL }, async (server) => {
     const client = await connect(server);
     await client.open();
     const [first, ...more] = client.last.elements();

@@ -63,7 +63,7 @@ Deno.test("the page says who invites, and recommends what fits (XEP-0379 §3.3)"
     assert.doesNotMatch(text, /<script|<img|src=|@import|url\(/);
     const { headers } = response;
     assert.equal(headers.get("cache-control"), "no-store");
-    assert.equal(headers.get("referrer-policy"), "no-referrer");
+    assert.equal(headers.get("referrer-policy"), "same-origin");
     assert.match(
       headers.get("content-security-policy")!,
       /^default-src 'none'; style-src 'sha256-/,

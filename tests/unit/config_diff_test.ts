@@ -13,6 +13,7 @@ const NOTHING: ConfigDiff = {
   log: false,
   tls: false,
   c2s: false,
+  http: false,
   limits: false,
   auth: false,
   bind: false,
@@ -51,6 +52,7 @@ Deno.test("diff: tables of the whole server", async () => {
     ["log.levels.stream = 'debug'", "log"],
     ["tls.min_version = '1.3'", "tls"],
     ["c2s.idle_timeout = '5m'", "c2s"],
+    ["http.connections = 5", "http"],
     ["limits.connections = 5", "limits"],
     ["auth.throttle.delay = '2s'", "auth"],
     ["bind.conflict = 'refuse-new'", "bind"],
@@ -85,10 +87,10 @@ Deno.test("diff: listeners", async () => {
   const { listeners: _, ...nothing } = NOTHING;
   assert.deepEqual(rest, { ...nothing, same: false });
   assert.deepEqual(listeners, {
-    added: [{ address: "127.0.0.1", port: 1, tls: "direct" }],
+    added: [{ kind: "c2s", address: "127.0.0.1", port: 1, tls: "direct" }],
     removed: [
-      { address: "127.0.0.1", port: 1, tls: "starttls" },
-      { address: "::1", port: 1, tls: "starttls" },
+      { kind: "c2s", address: "127.0.0.1", port: 1, tls: "starttls" },
+      { kind: "c2s", address: "::1", port: 1, tls: "starttls" },
     ],
   });
 });

@@ -103,6 +103,15 @@ Deno.test("example: values of all kinds are written as TOML", () => {
   assert.deepEqual(v.parse(schema, structuredClone(settings)), v.parse(schema, {}));
 });
 
+Deno.test("example: where a list of tables is empty, one is shown as a comment", () => {
+  const one = v.strictObject({ a: v.optional(v.number(), 1), b: v.string() });
+  const list = v.pipe(v.array(one), v.metadata({ example: [{ b: "x" }] }));
+  const schema = v.strictObject({ list: v.optional(list, []), none: v.optional(v.array(one), []) });
+  const text = exampleToml([{ name: "m", description: "", schema, enabledByDefault: true }]);
+  assert.ok(text.includes('\n# [[modules.m.list]]\n# a = 1\n# b = "x"\n'));
+  assert.ok(!text.includes("modules.m.none"));
+});
+
 Deno.test("example: config.example.toml is what the schemas say", async () => {
   const file = new URL("../../config.example.toml", import.meta.url);
   const builtIn = exampleModules(await builtinModules());
