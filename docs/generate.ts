@@ -98,10 +98,8 @@ there if not all of it that concerns a server.
 
 ## Compliance
 
-The rows of [XEP-0479](${
-    linkTo("XEP-0479")
-  }) (XMPP Compliance Suites 2023) that concern a server. What
-needs a level is also needed at the one above it.
+The rows of [XEP-0479](${linkTo("XEP-0479")}) (XMPP Compliance Suites 2023) that
+concern a server. What a level needs, the one above it needs as well.
 
 ${complianceTables(all)}
 ## RFCs
@@ -130,11 +128,14 @@ ${
 
 ## Messages
 
-What becomes of a message, by what it carries (\`lib/formats/message_traits.ts\`): whether the archives
-of both accounts keep it, whether it is kept for an account without an available client, whether the
-other clients of its sender and of its recipient get a copy, and whether it is urgent: sent to an
-inactive client at once, with all that was held back, and pushed to one that is not there. Where a
-cell is empty, the answer is no.
+What becomes of a message, by what it carries (\`lib/formats/message_traits.ts\`). An empty cell is a
+no.
+
+- Archive: the archives of both accounts keep it.
+- Offline: it is kept for an account without an available client.
+- Carbons: the other clients of its sender and of its recipient get a copy.
+- CSI and push: what is urgent is sent to an inactive client at once, with all that was held back,
+  and pushed to a client that is not there.
 
 ${messageTable()}
 
@@ -193,9 +194,7 @@ function stateOf(
 function doap(modules: readonly AnyModule[]): string {
   const lines = implemented(modules).flatMap(({ id, version, part }) => {
     if (!id.startsWith("XEP")) return [`    <implements rdf:resource='${linkTo(id)}' />`];
-    const note = part === undefined
-      ? []
-      : [`        <xmpp:note xml:lang='en'>${escape(part)}</xmpp:note>`];
+    const note = part === undefined ? [] : doapNote(part);
     return [
       "    <implements>",
       "      <xmpp:SupportedXep>",
@@ -228,6 +227,13 @@ ${lines.join("\n")}
   </Project>
 </rdf:RDF>
 `;
+}
+
+/** In two lines, as the formatter wants it, where one would be too long. */
+function doapNote(part: string): string[] {
+  const note = `xml:lang='en'>${escape(part)}</xmpp:note>`;
+  const line = `        <xmpp:note ${note}`;
+  return line.length <= 100 ? [line] : ["        <xmpp:note", `          ${note}`];
 }
 
 function escape(text: string): string {

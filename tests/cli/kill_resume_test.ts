@@ -1,12 +1,14 @@
 /**
  * Durability with stream management (XEP-0198): the server is killed (SIGKILL) at random moments under
  * load; senders and receivers resume their sessions with the next one. A message whose sender was
- * told that it was handled comes to its receiver exactly once. One that was on its way when the server
- * died is sent again: it comes, and may come twice.
+ * told that it was handled comes to its receiver exactly once, is found by one who was offline exactly
+ * once, and is once in the archives of both. One that was on its way when the server died is sent
+ * again: it comes, and may come twice.
  */
 
 import assert from "node:assert/strict";
 import { connect, login, type TestClient } from "../helpers/client.ts";
+import { page, set } from "../helpers/mam.ts";
 import { authenticate } from "../helpers/sasl.ts";
 import { SM } from "../helpers/sm.ts";
 import { type Confab, startConfab, toml } from "./process.ts";
@@ -15,6 +17,44 @@ const ROUNDS = 6;
 const PAIRS = 3;
 /** Messages that wait for an acknowledgement at a time. */
 const WINDOW = 30;
+
+/** How often each of these is there. */
+function counted(ids: Iterable<string>): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const id of ids) counts.set(id, (counts.get(id) ?? 0) + 1);
+  return counts;
+}
+
+/** Everything in the archive of an account, by the ids in the bodies. */
+async function archived(confab: Confab, name: string): Promise<Map<string, number>> {
+  const client = await login(confab.server, name, { tls: "none", resource: "archive" });
+  const bodies: string[] = [];
+  for (let after: string | undefined;;) {
+    const { bodies: more, last, complete } = await page(
+      client,
+      set("<max>200</max>", after === undefined ? "" : `<after>${after}</after>`),
+    );
+    bodies.push(...more);
+    if (complete) break;
+    after = last;
+  }
+  client.cut();
+  return counted(bodies);
+}
+
+/** What an account finds that was offline all the time. */
+async function kept(confab: Confab, name: string, atLeast: number): Promise<Map<string, number>> {
+  const client = await login(confab.server, name, { tls: "none", resource: "late" });
+  client.send("<presence/><iq type='get' id='end'><ping xmlns='urn:xmpp:ping'/></iq>");
+  const ids: string[] = [];
+  while (new Set(ids).size < atLeast) {
+    const element = await client.next("a message that was kept");
+    if (element.name === "message") ids.push(element.attrs.id!);
+  }
+  await client.sync();
+  client.cut();
+  return counted(ids);
+}
 
 /** A client that comes back. */
 class Resuming {
@@ -102,7 +142,8 @@ Deno.test("nothing acknowledged is lost or doubled by kill -9, sessions go on", 
   await using confab = await startConfab(
     toml(
       '[c2s]\nplaintext_auth = "loopback"\n[limits]\nbytes_per_second = 0\n' +
-        "connections_per_second = 0\n[modules]\nstream_management = { segment_bytes = 100000 }\n",
+        "connections_per_second = 0\n[modules]\nstream_management = { segment_bytes = 100000 }\n" +
+        'offline = { quota = 100000, quota_bytes = "1 GiB" }\n',
     ).replace('"debug"', '"warn"'),
   );
   const delivered = new Map<string, number>();
@@ -126,16 +167,18 @@ Deno.test("nothing acknowledged is lost or doubled by kill -9, sessions go on", 
   }
   const all = [...receivers, ...senders];
   for (const c of all) await c.start();
+  for (let i = 0; i < PAIRS; i++) {
+    await confab.server.addUser(`o${i}@localhost`, `password of o${i}`);
+  }
   let sent = 0;
   let dead = false;
   const load = async (i: number) => {
     const sender = senders[i]!;
     while (!dead) {
       while (sender.waiting < WINDOW && !dead) {
-        const to = sent % 3 === 0 ? `r${i}@localhost` : `r${i}@localhost/r`;
-        sender.send(
-          `<message to='${to}' type='chat' id='${i}-${sent++}'><body>hello, hello</body></message>`,
-        );
+        const to = [`r${i}@localhost`, `r${i}@localhost/r`, `o${i}@localhost`][sent % 3]!;
+        const id = `${to[0]}-${i}-${sent++}`;
+        sender.send(`<message to='${to}' type='chat' id='${id}'><body>${id}</body></message>`);
       }
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
@@ -163,16 +206,35 @@ Deno.test("nothing acknowledged is lost or doubled by kill -9, sessions go on", 
   for (const sender of senders) sender.client.send(`<r xmlns='${SM}'/>`);
   await Promise.all(senders.map((s) => s.read(() => s.waiting === 0)));
   assert.equal(acknowledged.size, total);
-  const reading = receivers.map((r) => r.read(() => delivered.size === total));
+  const toReceivers = [...acknowledged].filter((id) => id.startsWith("r"));
+  const reading = receivers.map((r) => r.read(() => delivered.size === toReceivers.length));
   await Promise.race([
     Promise.all(reading),
     new Promise((resolve) => setTimeout(resolve, 3000)),
   ]);
+  for (let i = 0; i < PAIRS; i++) {
+    const expected = [...acknowledged].filter((id) => id.startsWith(`o-${i}-`)).length;
+    for (const [id, n] of await kept(confab, `o${i}`, expected)) delivered.set(id, n);
+  }
   const lost = [...acknowledged].filter((id) => !delivered.has(id));
   assert.deepEqual(lost, []);
   const twice = [...delivered].filter(([, n]) => n > 1).map(([id]) => id);
   assert.deepEqual(twice.filter((id) => !repeated.has(id)), [], "doubled though acknowledged");
   assert.deepEqual([...delivered].filter(([, n]) => n > 2), []);
+  for (let i = 0; i < PAIRS; i++) {
+    const mine = [...acknowledged].filter((id) => id.split("-")[1] === String(i));
+    const archives = {
+      [`s${i}`]: mine,
+      [`r${i}`]: mine.filter((id) => id.startsWith("r")),
+      [`o${i}`]: mine.filter((id) => id.startsWith("o")),
+    };
+    for (const [name, ids] of Object.entries(archives)) {
+      const found = await archived(confab, name);
+      assert.deepEqual(ids.filter((id) => !found.has(id)), [], `not in the archive of ${name}`);
+      const doubled = [...found].filter(([id, n]) => n > 1 && !repeated.has(id));
+      assert.deepEqual(doubled, [], `twice in the archive of ${name}`);
+    }
+  }
   assert.doesNotMatch(confab.err, /^\S+ error /m);
   console.log(
     `${ROUNDS} kills: ${total} messages, ${repeated.size} sent again, ${twice.length} of them ` +

@@ -13,12 +13,15 @@ import { login } from "../helpers/client.ts";
 import { withServer } from "../helpers/server.ts";
 import { blocks, page, pages, ROOT } from "./pages.ts";
 
-/** The modules that docs/modules.md shows, each in a file, by name. */
+/** The pages that show modules. */
+const GUIDES = ["docs/modules.md", "docs/modules_services.md"];
+
+/** The modules that they show, each in a file, by name. */
 async function withModules(f: (files: Record<string, string>) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "confab-docs-"));
   try {
     const files: Record<string, string> = {};
-    for (const { language, mark, code } of blocks(page("docs/modules.md"))) {
+    for (const { language, mark, code } of GUIDES.flatMap((p) => blocks(page(p)))) {
       if (language !== "ts" || mark === "ignore") continue;
       const name = /name: "(\w+)"/.exec(code)![1]!;
       files[name] = join(folder, `${name}.ts`);
@@ -30,7 +33,7 @@ async function withModules(f: (files: Record<string, string>) => Promise<void>):
   }
 }
 
-Deno.test("docs/modules.md: the modules type-check", () =>
+Deno.test("modules in the documents type-check", () =>
   withModules(async (files) => {
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [
@@ -46,7 +49,7 @@ Deno.test("docs/modules.md: the modules type-check", () =>
 /** The built-in ones that the examples work with, or stand for. */
 const builtIn = { modules: ["auth", "ping", "vcard"] };
 
-Deno.test("docs/modules.md: the modules do what is said of them", () =>
+Deno.test("modules in the documents do what is said of them", () =>
   withModules((files) => {
     const { curfew: _, ...daytime } = files;
     const modules: Record<string, object> = {};
@@ -75,14 +78,16 @@ Deno.test("docs/modules.md: the modules do what is said of them", () =>
         "<iq type='error' id='c2'><error><not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>",
       );
 
-      romeo.send(`<message to='${romeo.jid}' id='m1'><body>But, soft!</body></message>`);
-      await romeo.receives("<message id='m1'/>");
+      romeo.send("<message to='echo.localhost' id='m1'><body>But, soft!</body></message>");
+      await romeo.receives(
+        "<message from='echo.localhost' type='chat'><body>But, soft!!</body></message>",
+      );
       romeo.send(`<message to='${romeo.jid}' id='m2'><body>what light</body></message>`);
       await romeo.receives("<message id='m2' type='error'><error>{any}</error></message>");
     });
   }));
 
-Deno.test("docs/modules.md: the curfew holds at night and for those who are no administrators", () =>
+Deno.test("modules in the documents: the curfew holds at night and for those who are no administrators", () =>
   withModules((files) => {
     const modules = { curfew: { source: pathToFileURL(files.curfew!).href } };
     const admins = ["juliet@localhost"];
