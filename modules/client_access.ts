@@ -47,6 +47,9 @@ const LEAVE_MS = 200;
 /** Accounts of which it is remembered that their password was changed while they were online. */
 const CHANGES = 4096;
 
+/** Longer than anybody may take from the beginning of a login to a bound resource. */
+const LOGIN_MS = 30 * 60_000;
+
 /** One client, as the list shows it. */
 interface Client {
   readonly id: string;
@@ -57,8 +60,9 @@ interface Client {
   readonly password: boolean;
   readonly certificate: boolean;
   readonly token: boolean;
-  readonly firstSeen: number;
-  readonly lastSeen: number;
+  /** ms since the epoch; undefined if it is not remembered. */
+  readonly firstSeen: number | undefined;
+  readonly lastSeen: number | undefined;
   readonly sessions: readonly Session[];
 }
 
@@ -74,7 +78,13 @@ export default defineModule({
     host.accountFeature(CAM_NS);
 
     host.on(loggedIn, (session, login) => {
-      if (isKnown(login.agent)) clients.add(session.account.jid, login.agent, login);
+      // One that is over may be that of an account which is deleted by now.
+      if (!session.bound || !isKnown(login.agent)) return;
+      if (access.wasRevoked(session, login.agent)) {
+        session.end(new StreamError("not-authorized", "its access was revoked"));
+        return;
+      }
+      clients.add(session.account.jid, login.agent, login);
     });
     host.on(sessionClosed, (session) => {
       const login = loginOf.get(session);
@@ -109,6 +119,11 @@ class Access {
   /** When (`performance.now()`) an account's password was changed, by node. */
   readonly #changed = new Recent<number>(CHANGES);
   readonly #revoked = new WeakSet<Session>();
+  /**
+   * When the access of a client was revoked, by account and agent; Infinity while that is under way. A
+   * login begun before may be about to bind.
+   */
+  readonly #revokedAt = new Recent<number>(CHANGES, LOGIN_MS);
 
   constructor(host: Host) {
     this.#host = host;
@@ -117,6 +132,11 @@ class Access {
 
   isRevoked(session: Session): boolean {
     return this.#revoked.has(session);
+  }
+
+  /** The session's login began before the client's access was revoked. */
+  wasRevoked({ account, loginBegun }: Session, { id }: { readonly id: string }): boolean {
+    return loginBegun <= (this.#revokedAt.get(`${account.jid.node}\0${id}`) ?? -Infinity);
   }
 
   async passwordChanged(account: Jid): Promise<void> {
@@ -129,19 +149,50 @@ class Access {
     const rows = await this.clients.list(account);
     const answer = await this.#host.filter(tokenHolders, [], account);
     const holders = new Set(answer === DROP ? [] : answer);
-    const sessions = [...this.#host.account(account)?.sessions ?? []];
-    const of = (agent: string) => sessions.filter((s) => loginOf.get(s)?.agent?.id === agent);
+    const sessions = this.#sessions(account);
+    const of = (agent: string) => this.#sessions(account, agent);
+    const forgotten = new Set(holders);
+    for (const s of sessions) {
+      const agent = loginOf.get(s)?.agent;
+      if (isKnown(agent)) forgotten.add(agent.id);
+    }
+    for (const { agent } of rows) forgotten.delete(agent);
     return [
       ...rows.map((row) => knownClient(row, holders.has(row.agent), of(row.agent))),
+      ...[...forgotten].map((agent) => this.#forgotten(agent, holders.has(agent), of(agent))),
       ...sessions.filter((s) => !isKnown(loginOf.get(s)?.agent)).map((s) => this.#unknown(s)),
     ].filter((c) => c.password || c.certificate || c.token || c.sessions.length > 0);
+  }
+
+  /** The account's sessions, or those of one of its clients. */
+  #sessions(account: Jid, agent?: string): Session[] {
+    const all = [...this.#host.account(account)?.sessions ?? []];
+    return agent === undefined ? all : all.filter((s) => loginOf.get(s)?.agent?.id === agent);
+  }
+
+  /** A client with access which others have pushed out of the table, or that has never bound. */
+  #forgotten(agent: string, token: boolean, sessions: readonly Session[]): Client {
+    const seen = sessions.map((s) => this.#unknown(s));
+    return {
+      id: idOf(`agent\0${agent}`),
+      agent,
+      software: seen[0]?.software,
+      device: seen[0]?.device,
+      password: seen.some((c) => c.password),
+      certificate: seen.some((c) => c.certificate),
+      token,
+      firstSeen: seen[0]?.firstSeen,
+      lastSeen: seen[0]?.lastSeen,
+      sessions,
+    };
   }
 
   /** A session of a client that has not said which it is. */
   #unknown(session: Session): Client {
     const { mechanism = "", agent } = loginOf.get(session) ?? {};
     const changed = this.#changed.get(session.account.jid.node) ?? -Infinity;
-    const byPassword = mechanism !== "EXTERNAL" && mechanism !== "ANONYMOUS";
+    const byPassword = mechanism !== "EXTERNAL" && mechanism !== "ANONYMOUS" &&
+      !mechanism.startsWith("HT-");
     return {
       id: idOf(`resource\0${session.jid.resource}`),
       agent: undefined,
@@ -165,8 +216,15 @@ class Access {
     const account = iq.from!.toBare();
     const client = (await this.list(account)).find((c) => c.id === id);
     if (client === undefined) throw new StanzaError("item-not-found");
-    const { agent, password, certificate, sessions } = client;
-    if (agent !== undefined) await this.#host.tell(clientRevoked, account, agent);
+    const { agent, password, certificate } = client;
+    const when = `${account.node}\0${agent}`;
+    if (agent !== undefined) {
+      this.#revokedAt.set(when, Infinity);
+      await this.#host.tell(clientRevoked, account, agent);
+      this.#revokedAt.set(when, performance.now());
+    }
+    // It may have got one more meanwhile.
+    const sessions = agent === undefined ? client.sessions : this.#sessions(account, agent);
     if (agent !== undefined && !password && !certificate) {
       for (const session of sessions) this.#revoked.add(session);
       await this.clients.remove(account, agent);
@@ -213,7 +271,8 @@ function idOf(what: string): string {
 
 function clientElement(client: Client): Element {
   const { id, software, device, password, token, sessions } = client;
-  const time = (name: string, ms: number) => xml(name, CAM_NS, {}, formatDateTime(ms, "s"));
+  const time = (name: string, ms: number | undefined) =>
+    ms !== undefined && xml(name, CAM_NS, {}, formatDateTime(ms, "s"));
   return xml(
     "client",
     CAM_NS,

@@ -95,9 +95,10 @@ export default defineModule({
       return names.length === 0 ? undefined : [...inline, xml("fast", FAST_NS, {}, ...names)];
     });
     host.on(sasl2Mechanism, (n, mechanism, request) => {
+      // What an attempt before this one has proved, perhaps for another account, is void.
+      proved.set(n, undefined);
       const use = readUse(request);
       if (use === undefined || !offered(host, n).includes(mechanism)) return undefined;
-      proved.set(n, undefined);
       return makeMechanism(host, n, tokens, keyFor(n), mechanism, use);
     });
     host.on(sasl2Success, async (more, n, account, _mechanism, request) => {

@@ -42,7 +42,8 @@ export default defineModule({
       const missing = await host.ask(missingScramHashes, account) ?? [];
       const due = missing.filter((hash) => hash !== "SHA-1" && wished.has(PREFIX + hash));
       return [...tasks, ...due.map((hash) => upgrade(host, account, hash))];
-    });
+      // §2.2: after all that the login must prove besides.
+    }, { priority: -1000 });
   },
 });
 

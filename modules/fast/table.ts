@@ -79,11 +79,14 @@ export function statements(store: Store) {
         .where("client", "=", p("client")).where("nonce", "=", p("nonce"))
         .where("count", "<=", p("above"))
     ),
-    /** Those that a client has been given before the one it has used (§3.5). */
-    removeEarlier: store.prepare<Client & { expires: number }>((db, p) =>
+    /**
+     * Those that a client has been given before the one it has used (§3.5). That is told by when they
+     * were issued: the lifetime in the configuration may have become shorter since.
+     */
+    removeEarlier: store.prepare<Client & { issued: number }>((db, p) =>
       db.deleteFrom(table)
         .where("host", "=", p("host")).where("node", "=", p("node"))
-        .where("client", "=", p("client")).where("expires", "<", p("expires"))
+        .where("client", "=", p("client")).where("issued", "<", p("issued"))
     ),
     /** Those that a client was given and has never used. */
     removeUnused: store.prepare<Client & { issued: number }>((db, p) =>

@@ -59,7 +59,10 @@ export class Tokens {
   readonly #sql: ReturnType<typeof statements>;
   /** Under way, by account, client and mechanism: see `SAME_MS`. */
   readonly #issuing = new Map<string, Promise<Issued>>();
-  /** When an account's tokens were revoked of late: a login begun before gets none any more. */
+  /**
+   * When an account's tokens were revoked of late: a login begun before gets none any more. Infinity
+   * while that is under way: the tokens may still be in the database, and are not good any more.
+   */
   readonly #revoked = new Recent<number>(REVOCATIONS, LOGIN_MS);
 
   constructor(host: ModuleHost<TokenLimits>) {
@@ -94,7 +97,7 @@ export class Tokens {
     // A client that has begun to count goes on counting.
     if (row.count >= 0 && count === undefined) return wrong;
     if (this.#revokedSince(node, client, begun)) return wrong;
-    const earlier = rows.some((other) => other.expires < row.expires);
+    const earlier = rows.some((other) => other.issued < row.issued);
     if (row.used > 0 && !earlier && count === undefined && !invalidate) {
       // Nothing follows from this use; a login costs no commit.
       if (now - row.used > USED_MS) this.#touch({ ...of, nonce: row.nonce, used: now });
@@ -108,7 +111,7 @@ export class Tokens {
         count: count ?? -1,
         above: (count ?? 0) - 1,
       }),
-      this.#sql.removeEarlier.bind({ ...of, expires: row.expires }),
+      this.#sql.removeEarlier.bind({ ...of, issued: row.issued }),
       ...(invalidate ? [this.#sql.remove.bind({ ...of, nonce: row.nonce })] : []),
     ]);
     return used!.changes === 1 ? found : wrong;
@@ -202,13 +205,16 @@ export class Tokens {
   }
 
   async revokeAll(account: Jid): Promise<void> {
-    this.#revoked.set(account.node, performance.now());
+    this.#revoked.set(account.node, Infinity);
     await this.#sql.removeAccount.run({ host: this.#host.domain, node: account.node });
+    this.#revoked.set(account.node, performance.now());
   }
 
   async revoke(account: Jid, client: string): Promise<void> {
-    this.#revoked.set(`${account.node}\0${client}`, performance.now());
+    const id = `${account.node}\0${client}`;
+    this.#revoked.set(id, Infinity);
     await this.#sql.removeClient.run({ host: this.#host.domain, node: account.node, client });
+    this.#revoked.set(id, performance.now());
   }
 
   /** Clients whose tokens are good. */

@@ -220,6 +220,10 @@ async function finish(
     }
   } catch (e) {
     if (!(e instanceof StanzaError)) throw e;
+    // Once the stream is a session's, there is nothing to be taken back.
+    if (stream.reader !== n) {
+      throw new StreamError("internal-server-error", "the session could not be set up");
+    }
     n.takeBack(auth);
     stream.release("");
     return await fail(n, auth, writer, unable(e), e.toElement().first());
