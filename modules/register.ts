@@ -143,12 +143,16 @@ class Registration {
       throw new StanzaError("unexpected-request", { text: "log in first" });
     }
     const remote = n.stream.transport.remoteAddress;
-    await this.register({ ...filledIn(query), remote, admission });
+    await this.register({ ...filledIn(query), remote, secure: n.secure, admission });
   }
 
   // ---- new accounts, from wherever ----
 
-  async register({ username, password, remote, admission }: RegistrationRequest): Promise<Jid> {
+  async register(request: RegistrationRequest): Promise<Jid> {
+    const { username, password, remote, secure, admission } = request;
+    if (this.#host.config.require_tls && !secure) {
+      throw new StanzaError("not-authorized", { text: "TLS is needed first" });
+    }
     if (username === "" || password === "") {
       throw new StanzaError("not-acceptable", { text: "a name and a password are needed" });
     }

@@ -37,9 +37,9 @@ const SHOW: Readonly<Record<string, (data: Data) => string>> = {
       `created     ${time(d.created)}`,
       `last login  ${time(d.lastLogin)}`,
       ...d.sessions.map((s: Data) =>
-        `session     ${s.resource} from ${s.remote} (${s.secure}) since ${time(s.since)}${
-          s.available ? `, priority ${s.priority}` : ", not available"
-        }`
+        `session     ${s.resource} ${
+          s.remote === "" ? "waits to be resumed," : `from ${s.remote} (${s.secure})`
+        } since ${time(s.since)}${s.available ? `, priority ${s.priority}` : ", not available"}`
       ),
     ].join("\n"),
   "invite": (d) =>

@@ -55,14 +55,19 @@ async function serve(
 ): Promise<"stop" | "restart"> {
   const log = createLog(config.log);
   const server = new Server(config, registry, log);
-  const { promise: ending, resolve } = Promise.withResolvers<"stop" | "restart">();
+  const { promise: ending, resolve } = Promise.withResolvers<void>();
   let stopping = false;
-  const end = (how: "stop" | "restart") => {
+  let again = true;
+  const restart = () => {
     stopping = true;
-    resolve(how);
+    resolve();
   };
-  const stop = () => end("stop");
-  server.control = { stop, restart: () => end("restart") };
+  // Also while it is about to restart: who says stop means it.
+  const stop = () => {
+    again = false;
+    restart();
+  };
+  server.control = { stop, restart };
   await Deno.mkdir(config.data, { recursive: true, mode: 0o700 });
   const control = await openControl({ server, readConfig, stop }, config.data);
   try {
@@ -76,13 +81,14 @@ async function serve(
     stopping ? Promise.reject(new Error("the server is being stopped")) : readConfig();
   const unwatch = watchSignals(server, reread, log, stop);
   console.log(banner(server, line));
-  const how = await ending;
+  await ending;
   await server.stop();
   // Last: while it answers, no other server starts on this data.
   await control.close();
   await log.close();
-  if (how === "restart") unwatch();
-  return how;
+  if (!again) return "stop";
+  unwatch();
+  return "restart";
 }
 
 /**

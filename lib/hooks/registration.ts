@@ -21,6 +21,8 @@ export interface RegistrationRequest {
   readonly password: string;
   /** IP address of who asks. */
   readonly remote: string;
+  /** Whether the password has come over TLS. */
+  readonly secure: boolean;
   readonly admission: Admission | undefined;
 }
 

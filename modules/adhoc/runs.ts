@@ -12,7 +12,8 @@ import type { Field } from "../../lib/formats/form.ts";
 export interface Run {
   readonly id: string;
   readonly command: Command;
-  readonly context: CommandContext;
+  /** Of the last request: who asks may have become another kind of person in between. */
+  context: CommandContext;
   /** Index of the page that was last shown. */
   page: number;
   /** The fields of that page, as they were shown. */
@@ -87,6 +88,7 @@ export class Runs {
     if (run.command.node !== node) return "unknown";
     this.#runs.delete(id);
     this.#runs.set(id, run);
+    run.context = context;
     run.touched = performance.now();
     return run;
   }

@@ -121,9 +121,11 @@ class Standing {
     const { set_at } = await this.#texts.set("motd", text);
     this.#version++;
     const there = availableAccounts(this.#host);
+    // At once: who comes later gets it as who comes, and so nobody twice.
+    announce(this.#host, text, SUBJECTS.motd);
+    for (const account of there) lookedUp.set(account, this.#version);
     const nodes = there.filter((a) => !a.guest).map((a) => a.jid.node);
     await this.#texts.see(nodes, "motd", set_at);
-    announce(this.#host, text, SUBJECTS.motd);
     return `sent to users: ${there.length}`;
   }
 

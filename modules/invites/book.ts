@@ -233,7 +233,7 @@ export class Book {
     if (row.register === 0) return undefined;
     return {
       username: row.username === "" ? undefined : row.username,
-      take: () => this.take(row),
+      take: async () => await this.#mayInvite(row) && await this.take(row),
       giveBack: () => this.giveBack(row),
       made: async (account) => {
         await this.done(row);

@@ -117,6 +117,7 @@ class Pages {
         username,
         password,
         remote: c.env.remote,
+        secure: c.env.secure,
         admission,
       });
       if (account === undefined) return await this.gone(c);

@@ -27,7 +27,17 @@ Deno.test("every benchmark has its figures", async () => {
   const { code, out, err } = await bench("--json", "--scale", "0.02");
   assert.equal(code, 0, err);
   const figures: Measured[] = JSON.parse(out).figures;
-  const benches = ["parser", "jid", "router", "chat", "login", "idle", "presence", "offline"];
+  const benches = [
+    "parser",
+    "jid",
+    "router",
+    "chat",
+    "login",
+    "idle",
+    "presence",
+    "offline",
+    "pubsub",
+  ];
   assert.deepEqual([...new Set(figures.map((f) => f.bench))], benches);
   for (const f of figures) {
     // Too little is done here for memory to grow; elsewhere than on Linux nobody tells.

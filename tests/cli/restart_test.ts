@@ -66,3 +66,16 @@ Deno.test("with a broken configuration it goes on with the one it had; then it i
   await again.streamError("system-shutdown");
   assert.equal((await confab.exited()).code, 0);
 });
+
+Deno.test("who says stop while it is about to restart means it", async () => {
+  await using confab = await startConfab(ADMINS + toml());
+  const boss = await login(confab.server, "boss");
+  // Somebody for whom the end takes a moment.
+  await login(confab.server, "alice");
+  confab.out = "";
+  await ask(boss, "restart");
+  await boss.eventually("<stream:error/>");
+  confab.child.kill("SIGTERM");
+  assert.equal((await confab.exited()).code, 0);
+  assert.equal(confab.out.includes("Add an account:"), false);
+});

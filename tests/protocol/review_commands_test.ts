@@ -12,6 +12,7 @@ import {
   createAccount,
   deleteAccount,
   listAccounts,
+  setAccountEnabled,
 } from "../../lib/hooks/accounts.ts";
 import {
   createInvitation,
@@ -107,7 +108,10 @@ Deno.test("fifty people with one invitation, over XMPP and the web at once: one 
     for (let i = 0; i < 20; i++) clients.push(await stranger(server, token));
     const friends: TestClient[] = [];
     for (let i = 0; i < 10; i++) friends.push(await online(server, `friend${i}`));
-    const pages = Array.from({ length: 20 }, (_, i) => fetch(pageUrl(server, token), filled(`w${i}`)));
+    const pages = Array.from(
+      { length: 20 },
+      (_, i) => fetch(pageUrl(server, token), filled(`w${i}`)),
+    );
     for (const [i, client] of clients.entries()) client.send(registration(`x${i}`));
     for (const client of friends) {
       client.send(
@@ -221,7 +225,10 @@ Deno.test("names in use are not found out by trying, invited or not", async () =
 Deno.test("the limit of open invitations holds for many requests at once", () =>
   invited({ per_account: 3 }, {}, async (server) => {
     await server.addUser("alice@localhost", PASSWORD);
-    const wishes = Array.from({ length: 30 }, () => invite(server, { by: ALICE.bare, contact: ALICE }));
+    const wishes = Array.from(
+      { length: 30 },
+      () => invite(server, { by: ALICE.bare, contact: ALICE }),
+    );
     const made = (await Promise.allSettled(wishes)).filter((r) => r.status === "fulfilled");
     assert.equal(made.length, 3);
     assert.equal((await server.host().hooks.ask(listInvitations))!.length, 3);
@@ -287,13 +294,102 @@ Deno.test("forms that are none", () =>
     }
     const authorization = "Authorization: Bearer the secret\r\n";
     const json = ["", "null", "[", "[[[[", '"x"', '{"username":"\\ud800"}', '{"lifetime":1e999}'];
-    json.push('{"lifetime":{}}', '{"uses":1.5}', '{"uses":-1}', '{"contact":null}', '{"lifetime":-1}');
+    json.push(
+      '{"lifetime":{}}',
+      '{"uses":1.5}',
+      '{"uses":-1}',
+      '{"contact":null}',
+      '{"lifetime":-1}',
+    );
     json.push('{"contact":"a@\\ud800"}', '{"__proto__":{"x":1}}', '{"username":"\\u0000"}');
     for (const body of json) {
       const answer = await post("api", "application/json", body, authorization);
       assert.equal(answer.status, 400, `${body}: ${answer.text}`);
     }
+    for (const path of ["%", "%ff%fe", "..%2f..", "%00", `${token}%20`, `${token}/`, `/${token}`]) {
+      const answer = await raw(
+        port,
+        `GET /invite/${path} HTTP/1.1\r\nHost: localhost:${port}\r\nConnection: close\r\n\r\n`,
+      );
+      assert.equal(answer.status, 404, path);
+    }
     assert.equal((await names(server)).length, 0);
+    assert(!server.log.join("\n").includes(token));
+  }));
+
+Deno.test("another address in a header is no other address", () =>
+  invited({ web_attempts: 2 }, { http: { trusted_proxies: [] } }, async (server) => {
+    const { token } = await invite(server);
+    const statuses = [];
+    for (let i = 1; i <= 4; i++) {
+      const headers = { "x-forwarded-for": `192.0.2.${i}`, forwarded: `for=192.0.2.${i}` };
+      const answer = await fetch(pageUrl(server, token), { ...filled("a b"), headers });
+      await answer.body?.cancel();
+      statuses.push(answer.status);
+    }
+    assert.deepEqual(statuses, [422, 422, 429, 429]);
+  }));
+
+Deno.test("where TLS is asked for, no password comes over HTTP without it", () =>
+  invited({}, {
+    modules: { register: { enabled: true, allowed: false, require_tls: true } },
+  }, async (server) => {
+    const { token } = await invite(server);
+    const answer = await fetch(pageUrl(server, token), filled("juliet"));
+    assert.match(await answer.text(), /TLS is needed first/);
+    assert.equal(answer.status, 422);
+    assert.deepEqual(await names(server), []);
+    const client = await stranger(server, token);
+    client.send(registration("juliet"));
+    await client.receives("<iq type='result' id='r'/>");
+  }));
+
+Deno.test("who is disabled after a token was shown lets nobody in either", () =>
+  invited({}, {}, async (server) => {
+    await server.addUser("alice@localhost", PASSWORD);
+    const { token } = await invite(server, { contact: ALICE });
+    const client = await stranger(server, token);
+    await server.host().hooks.ask(setAccountEnabled, ALICE, false);
+    client.send(registration("juliet"));
+    await client.receives(refused("r", "not-allowed"));
+    await server.host().hooks.ask(setAccountEnabled, ALICE, true);
+    client.send(registration("juliet"));
+    await client.receives("<iq type='result' id='r'/>");
+  }));
+
+Deno.test("another device that comes while the message of the day is being set: nobody gets it twice", () =>
+  withServer(SETTINGS, {}, async (server) => {
+    const boss = await online(server, "boss");
+    const alice = await login(server, "alice");
+    const late = await login(server, "alice");
+    alice.send("<presence/>");
+    await alice.sync();
+    const node = `${ADMIN}#set-motd`;
+    const id = await begin(boss, node);
+    // The store takes a while to keep who has seen it.
+    const { store } = server.inner;
+    const batch = store.batch.bind(store);
+    let calls = 0;
+    store.batch = async (statements) => {
+      if (++calls === 2) {
+        late.send("<presence/>");
+        await late.sync();
+      }
+      return await batch(statements);
+    };
+    try {
+      await boss.request(
+        command(node, submit(id, { motd: "hear me" })),
+        "<iq type='result' id='c'/>",
+      );
+    } finally {
+      store.batch = batch;
+    }
+    await alice.eventually("<message type='headline'><body>hear me</body></message>");
+    await new Promise((done) => setTimeout(done, 50));
+    await alice.sync();
+    const heard = alice.transcript.filter((line) => line.startsWith("S:") && /hear me/.test(line));
+    assert.equal(heard.join("").split("hear me").length - 1, 1);
   }));
 
 Deno.test("after wrong secrets the right one is not found by guessing on", () =>
@@ -322,7 +418,10 @@ Deno.test("the longest names have pages too, and no name gets out of its place",
       assert(jid !== undefined, node);
       assert.equal(await hooks.ask(createAccount, jid, PASSWORD), "created");
       const { token, uri } = await invite(server, { contact: jid });
-      assert.match(uri, /^xmpp:[A-Za-z0-9%!*~().'_-]+@localhost\?roster;preauth=[A-Za-z0-9]+;ibr=y$/);
+      assert.match(
+        uri,
+        /^xmpp:[A-Za-z0-9%!*~().'_-]+@localhost\?roster;preauth=[A-Za-z0-9]+;ibr=y$/,
+      );
       const answer = await fetch(pageUrl(server, token));
       const text = await answer.text();
       assert.equal(answer.status, 200, node.slice(0, 20));
@@ -394,12 +493,24 @@ Deno.test("who is no administrator any more does not finish what was begun", () 
     const node = `${ADMIN}#delete-user`;
     await server.addUser("x@localhost", PASSWORD);
     const id = await begin(boss, node);
+    handle(server).command({
+      node: "who",
+      name: "Who",
+      for: "user",
+      fields: [{ var: "a", type: "text-single" }],
+      run: (_, { isAdmin }) => isAdmin ? "an administrator" : "a user",
+    });
+    const other = await begin(boss, "who");
     const inner = server.inner as unknown as { config: { admins: readonly string[] } };
     const before = inner.config;
     inner.config = { ...before, admins: [] };
     await boss.request(
       command(node, submit(id, { accountjids: "x@localhost" })),
       refused("c", "forbidden"),
+    );
+    await boss.request(
+      command("who", submit(other, {})),
+      `<iq type='result' id='c'><command xmlns='${COMMANDS}'><note>a user</note></command></iq>`,
     );
     inner.config = before;
     assert.equal(await server.host().hooks.ask(accountExists, parseJid("x@localhost")!), true);
@@ -417,52 +528,67 @@ Deno.test("an owner's command is at the own address alone; no address is the own
     const alice = await login(server, "alice");
     const boss = await login(server, "boss");
     const id = await begin(alice, "own", "");
-    await boss.request(command("own", submit(id, { a: "1" }), "alice@localhost"), refused("c", "forbidden"));
-    await boss.request(command("own", submit(id, { a: "1" }), "boss@localhost"), refused("c", "bad-request"));
+    await boss.request(
+      command("own", submit(id, { a: "1" }), "alice@localhost"),
+      refused("c", "forbidden"),
+    );
+    await boss.request(
+      command("own", submit(id, { a: "1" }), "boss@localhost"),
+      refused("c", "bad-request"),
+    );
     await alice.request(command("own"), refused("c", "item-not-found"));
-    await alice.request(command("own", submit(id, { a: "1" }), "alice@localhost"), `<iq type='result' id='c'>
-      <command xmlns='${COMMANDS}'><note>alice@localhost 1</note></command></iq>`);
+    await alice.request(
+      command("own", submit(id, { a: "1" }), "alice@localhost"),
+      `<iq type='result' id='c'>
+      <command xmlns='${COMMANDS}'><note>alice@localhost 1</note></command></iq>`,
+    );
   }));
 
 Deno.test("a form sent ten times at once is taken once; a client that goes leaves nothing", () =>
-  withServer({ ...SETTINGS, modules: { adhoc: { sessions: 20, sessions_per_user: 5 } } }, {}, async (server) => {
-    let runs = 0;
-    const page = commandPage({
-      fields: [{ var: "a", type: "text-single" }],
-      check: () => new Promise<void>((done) => setTimeout(done, 20)),
-    });
-    handle(server).command({
-      node: "slow",
-      name: "Slow",
-      for: "user",
-      pages: [page, page],
-      async run() {
-        runs++;
-        await new Promise((done) => setTimeout(done, 20));
-      },
-    });
-    const alice = await login(server, "alice");
-    const id = await begin(alice, "slow");
-    alice.send(command("slow", submit(id, { a: "1" }, "next")));
-    for (let i = 0; i < 10; i++) alice.send(command("slow", submit(id, { a: "1" })));
-    await alice.eventually(`<iq type='result' id='c'><command xmlns='${COMMANDS}' status='completed'/></iq>`);
-    await alice.sync();
-    assert.equal(runs, 1);
-    for (let i = 0; i < 200; i++) alice.send(command("slow"));
-    await alice.sync();
-    alice.skip();
-    // Five of them are left, so others still find room, and as many people as there is room for.
-    for (const name of ["b", "c", "d"]) {
-      const client = await login(server, name);
-      for (let i = 0; i < 5; i++) await begin(client, "slow");
-    }
-    const late = await login(server, "e");
-    await late.request(command("slow"), refused("c", "resource-constraint"));
-    alice.send(command("slow"));
-    alice.cut();
-    await new Promise((done) => setTimeout(done, 100));
-    for (let i = 0; i < 5; i++) await begin(late, "slow");
-  }));
+  withServer(
+    { ...SETTINGS, modules: { adhoc: { sessions: 20, sessions_per_user: 5 } } },
+    {},
+    async (server) => {
+      let runs = 0;
+      const page = commandPage({
+        fields: [{ var: "a", type: "text-single" }],
+        check: () => new Promise<void>((done) => setTimeout(done, 20)),
+      });
+      handle(server).command({
+        node: "slow",
+        name: "Slow",
+        for: "user",
+        pages: [page, page],
+        async run() {
+          runs++;
+          await new Promise((done) => setTimeout(done, 20));
+        },
+      });
+      const alice = await login(server, "alice");
+      const id = await begin(alice, "slow");
+      alice.send(command("slow", submit(id, { a: "1" }, "next")));
+      for (let i = 0; i < 10; i++) alice.send(command("slow", submit(id, { a: "1" })));
+      await alice.eventually(
+        `<iq type='result' id='c'><command xmlns='${COMMANDS}' status='completed'/></iq>`,
+      );
+      await alice.sync();
+      assert.equal(runs, 1);
+      for (let i = 0; i < 200; i++) alice.send(command("slow"));
+      await alice.sync();
+      alice.skip();
+      // Five of them are left, so others still find room, and as many people as there is room for.
+      for (const name of ["b", "c", "d"]) {
+        const client = await login(server, name);
+        for (let i = 0; i < 5; i++) await begin(client, "slow");
+      }
+      const late = await login(server, "e");
+      await late.request(command("slow"), refused("c", "resource-constraint"));
+      alice.send(command("slow"));
+      alice.cut();
+      await new Promise((done) => setTimeout(done, 100));
+      for (let i = 0; i < 5; i++) await begin(late, "slow");
+    },
+  ));
 
 Deno.test("forms beyond reason", () =>
   withServer(SETTINGS, {}, async (server) => {
@@ -477,13 +603,15 @@ Deno.test("forms beyond reason", () =>
       refused("c", "item-not-found"),
     );
     const fields = Array.from({ length: 1500 }, (_, i) => `<field var='f${i}'/>`);
-    for (const form of [
-      fields.join(""),
-      "<field var='__proto__'><value>boss@localhost</value></field>",
-      "<field var='accountjids'><value>@@</value></field>",
-      "<field var='accountjids' type='fixed'/>",
-      "<field/><field type='hidden'/>",
-    ]) {
+    for (
+      const form of [
+        fields.join(""),
+        "<field var='__proto__'><value>boss@localhost</value></field>",
+        "<field var='accountjids'><value>@@</value></field>",
+        "<field var='accountjids' type='fixed'/>",
+        "<field/><field type='hidden'/>",
+      ]
+    ) {
       await boss.request(post(form), refused("c", "bad-request"));
     }
     await boss.request(
@@ -494,7 +622,10 @@ Deno.test("forms beyond reason", () =>
       command(node, ` sessionid='${"x".repeat(100_000)}'/>`),
       refused("c", "bad-request"),
     );
-    await boss.request(command(node, ` sessionid='${id}' action='cancel'/>`), "<iq type='result' id='c'/>");
+    await boss.request(
+      command(node, ` sessionid='${id}' action='cancel'/>`),
+      "<iq type='result' id='c'/>",
+    );
   }));
 
 Deno.test("of restarts and shutdowns only the last counts, at whatever host it was asked for", async () => {
@@ -551,14 +682,73 @@ Deno.test("an account that is removed while one of its sessions is hibernated", 
     successor.send("<presence/>");
     await successor.sync();
     assert(!successor.transcript.some((line) => line.includes("to nobody")));
-    await assert.doesNotReject(async () => {
-      const { db } = server.inner.store;
-      for (const { name } of await db.introspection.getTables()) {
-        const rows = await db.selectFrom(name).selectAll().execute();
-        const found = rows.filter((row) => JSON.stringify(row).includes("to nobody"));
-        assert(found.every((row) => JSON.stringify(row).includes('"bob"')), `${name}: ${JSON.stringify(found)}`);
-      }
-    });
+    const { db } = server.inner.store;
+    for (const { name } of await db.introspection.getTables()) {
+      const rows = await db.selectFrom(name).selectAll().execute();
+      // What bob has in his archive is his.
+      const found = rows.map((row) => JSON.stringify(row)).filter((row) =>
+        row.includes("to nobody") && !row.includes('"peer":"alice@localhost"')
+      );
+      assert.deepEqual(found, [], name);
+    }
+  }));
+
+Deno.test("a token's result for both, whatever they have been to each other", () =>
+  invited({}, {}, async (server) => {
+    const { hooks } = server.host();
+    const alice = await online(server, "alice");
+    const say = async (who: TestClient, type: string, to: string, inside = "") => {
+      who.send(`<presence type='${type}' to='${to}@localhost'>${inside}</presence>`);
+      await who.sync();
+    };
+    const of = async (whose: string, whom: string) => {
+      const roster = await hooks.ask(rosterGet, parseJid(`${whose}@localhost`)!);
+      const item = roster!.items.get(`${whom}@localhost`);
+      if (item === undefined) return "none";
+      const flags = [item.ask && "ask", item.pendingIn !== undefined && "pending"];
+      return [item.subscription, ...flags].filter((x) => x !== false).join(" ");
+    };
+    const cases: [string, (bob: TestClient, name: string) => Promise<void>, string, string][] = [
+      ["strangers", async () => {}, "from ask", "to pending"],
+      ["approves", (bob) => say(bob, "subscribed", "alice"), "both", "both"],
+      ["asked", (bob) => say(bob, "subscribe", "alice"), "from ask", "to pending"],
+      ["wanted", (_, name) => say(alice, "subscribe", name), "from ask", "to pending"],
+      [
+        "watched",
+        async (bob, name) => {
+          await say(alice, "subscribe", name);
+          await say(bob, "subscribed", "alice");
+        },
+        "both",
+        "both",
+      ],
+      ["expected", (_, name) => say(alice, "subscribed", name), "from ask", "to pending"],
+    ];
+    for (const [name, before, hers, his] of cases) {
+      const bob = await online(server, name);
+      await before(bob, name);
+      // Also one that would make an account.
+      const { token } = await invite(server, { contact: ALICE });
+      await say(bob, "subscribe", "alice", `<preauth xmlns='${PARS}' token='${token}'/>`);
+      await alice.sync();
+      assert.equal(await of("alice", name), hers, `${name}: alice`);
+      assert.equal(await of(name, "alice"), his, `${name}: the other`);
+      if (his === "to pending") await say(bob, "subscribed", "alice");
+      await alice.sync();
+      assert.deepEqual([await of("alice", name), await of(name, "alice")], ["both", "both"]);
+      bob.skip();
+    }
+    assert.deepEqual(await hooks.ask(listInvitations), []);
+    // Whom she has blocked gets nothing by it, and uses nothing up.
+    await alice.request(
+      `<iq type='set' id='b'><block xmlns='urn:xmpp:blocking'><item jid='mallory@localhost'/></block></iq>`,
+      "<iq type='result' id='b'/>",
+    );
+    const mallory = await online(server, "mallory");
+    const { token } = await invite(server, { contact: ALICE });
+    await say(mallory, "subscribe", "alice", `<preauth xmlns='${PARS}' token='${token}'/>`);
+    assert.equal(await of("alice", "mallory"), "none");
+    assert.equal((await hooks.ask(listInvitations))!.length, 1);
   }));
 
 Deno.test("an account that is removed by its own hibernated client, which never hears of it", () =>
