@@ -25,8 +25,8 @@ import {
   pubsubRetracted,
 } from "../lib/hooks/pubsub.ts";
 import { pubsubNodeGet } from "../lib/hooks/pubsub_storage.ts";
-import { vcardGet, vcardSet } from "../lib/hooks/storage.ts";
-import { vcardChanged, vcardPhotoHash, vcardRules } from "../lib/hooks/vcard.ts";
+import { vcardGet } from "../lib/hooks/storage.ts";
+import { vcardChanged, vcardEdit, vcardPhotoHash, vcardRules } from "../lib/hooks/vcard.ts";
 import type { Jid } from "../lib/jid.ts";
 import { Recent } from "../lib/recent.ts";
 import type { Element } from "../lib/xml/element.ts";
@@ -194,27 +194,27 @@ class Avatars {
   }
 
   async #setPhoto(account: Jid, photo: { image: Buffer; type: string } | undefined): Promise<void> {
-    const kept = await this.#host.ask(vcardGet, account);
-    if (kept === undefined) return;
-    const card = kept === "" ? xml("vCard", VCARD_NS) : parseXml(kept);
-    const old = photoIn(card)?.image;
-    if (photo === undefined ? old === undefined : old?.equals(photo.image) === true) return;
-    const without = card.filter((e) => !e.is("PHOTO", VCARD_NS));
-    const next = photo === undefined ? without : without.append(xml(
-      "PHOTO",
-      VCARD_NS,
-      {},
-      xml("TYPE", VCARD_NS, {}, photo.type),
-      xml("BINVAL", VCARD_NS, {}, photo.image.toString("base64")),
-    ));
-    const text = toXml(next, "");
     const limit = (await this.#host.ask(vcardRules))?.bytes ?? Infinity;
-    if (Buffer.byteLength(text) > limit) {
+    const isStored = await this.#host.ask(vcardEdit, account, (kept) => {
+      const card = kept === "" ? xml("vCard", VCARD_NS) : parseXml(kept);
+      const old = photoIn(card)?.image;
+      if (photo === undefined ? old === undefined : old?.equals(photo.image) === true) {
+        return undefined;
+      }
+      const without = card.filter((e) => !e.is("PHOTO", VCARD_NS));
+      const next = photo === undefined ? without : without.append(xml(
+        "PHOTO",
+        VCARD_NS,
+        {},
+        xml("TYPE", VCARD_NS, {}, photo.type),
+        xml("BINVAL", VCARD_NS, {}, photo.image.toString("base64")),
+      ));
+      const text = toXml(next, "");
+      if (Buffer.byteLength(text) <= limit) return text;
       this.#host.log.info("an avatar is too large for the vCard", { account: account.bare });
-      return;
-    }
-    await this.#host.ask(vcardSet, account, text);
-    await this.#showHash(account);
+      return undefined;
+    });
+    if (isStored === true) await this.#showHash(account);
   }
 
   /** Presence with the hash of the new photo, which the vCard module puts in (§4). */

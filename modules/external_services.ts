@@ -24,6 +24,7 @@ import {
 } from "../lib/config/setting.ts";
 import { StanzaError } from "../lib/errors.ts";
 import { formatDateTime } from "../lib/formats/datetime.ts";
+import { sessionFreeze, sessionThaw } from "../lib/hooks/streams.ts";
 import { type Jid, prepDomain } from "../lib/jid.ts";
 import { type Session, slot } from "../lib/session.ts";
 import { iq as iqStanza, type Stanza } from "../lib/stanza.ts";
@@ -104,7 +105,11 @@ interface Interest {
 }
 
 /** On a session that has asked: it is told of changes (§3.2), also after the settings have changed. */
-const interests = slot<Interest>();
+export const interests = slot<Interest>();
+
+/** What is remembered of a session: so many types, of so many characters. */
+const MOST_TYPES = 32;
+const TYPE_LENGTH = 64;
 
 let pushes = 0;
 
@@ -115,12 +120,25 @@ export default defineModule({
   config,
   setup(host) {
     pushChanges(host);
+    keepInterests(host);
     if (host.config.services.length === 0) return;
     host.feature(EXTDISCO_NS);
     host.iq.get(EXTDISCO_NS, "services", (iq, query) => result(list(host, iq, query)));
     host.iq.get(EXTDISCO_NS, "credentials", (iq, query) => result(credentials(host, iq, query)));
   },
 });
+
+/** Over a restart of the server (XEP-0198): who is to be told of changes from then on. */
+function keepInterests(host: Host): void {
+  host.on(sessionFreeze, (state, session) => {
+    const interest = interests.get(session);
+    if (interest !== undefined) state.external_services = [...interest.types];
+  });
+  host.on(sessionThaw, (session, { external_services: types }) => {
+    if (!Array.isArray(types)) return;
+    interests.set(session, { types: new Set(types), known: host.config.services });
+  });
+}
 
 /** Throws for everybody but those who have logged in here. */
 function admit(host: Host, from: Jid): Session {
@@ -137,8 +155,12 @@ function list(host: Host, iq: Stanza, query: Element): Element {
   const { type } = query.attrs;
   const { services } = host.config;
   const interest = interests.get(session) ?? { types: new Set(), known: services };
-  interest.types.add(type ?? "");
+  // A type that is none of ours yet may become one; of those somebody has made up, a few will do.
+  if (interest.types.size < MOST_TYPES && (type?.length ?? 0) <= TYPE_LENGTH) {
+    interest.types.add(type ?? "");
+  }
   interests.set(session, interest);
+  session.changed();
   const found = services.filter((s) => type === undefined || s.type === type);
   return xml("services", EXTDISCO_NS, { type }, ...found.map((s) => element(host, s, session.jid)));
 }

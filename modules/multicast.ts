@@ -91,6 +91,10 @@ export default defineModule({
 function multicast(host: Host, quota: Quota, stanza: Stanza, addresses: Element): Later<void> {
   const from = stanza.from!;
   const session = host.session(from);
+  // Another list would reach everybody as it is: who is blind in it, too, and for services to act on.
+  if (stanza.elements("addresses", ADDRESS_NS).length > 1) {
+    throw new StanzaError("bad-request", { text: "one list of addresses" });
+  }
   const all = addresses.elements("address");
   const { addresses: limit, copied_bytes, strangers } = host.config;
   if (all.length > limit) {

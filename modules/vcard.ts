@@ -16,7 +16,7 @@ import { mayDiscover } from "../lib/hooks/disco.ts";
 import { presenceAvailable } from "../lib/hooks/presence.ts";
 import { stanzaFromClient } from "../lib/hooks/stanzas.ts";
 import { vcardGet, vcardSet } from "../lib/hooks/storage.ts";
-import { vcardChanged, vcardPhotoHash, vcardRules } from "../lib/hooks/vcard.ts";
+import { vcardChanged, vcardEdit, vcardPhotoHash, vcardRules } from "../lib/hooks/vcard.ts";
 import type { Jid } from "../lib/jid.ts";
 import type { Later } from "../lib/later.ts";
 import { then } from "../lib/later.ts";
@@ -26,6 +26,7 @@ import { type Store, textType } from "../lib/store/mod.ts";
 import type { Element } from "../lib/xml/element.ts";
 import { toXml, xml } from "../lib/xml/element.ts";
 import { parseXml } from "../lib/xml/parser.ts";
+import { Serial } from "./pubsub/serial.ts";
 
 const VCARD_NS = "vcard-temp";
 const UPDATE_NS = "vcard-temp:x:update";
@@ -87,6 +88,7 @@ export default defineModule({
 // ---- XEP-0054 ----
 
 function serveCards(host: Host): void {
+  const writes = new Serial();
   host.iq.get(VCARD_NS, "vCard", () => result(hostCard(host)), "host");
 
   host.iq.get(VCARD_NS, "vCard", async (iq) => {
@@ -109,15 +111,23 @@ function serveCards(host: Host): void {
     if (Buffer.byteLength(text) > limit) {
       throw new StanzaError("policy-violation", { text: `a vCard has at most ${limit} bytes` });
     }
-    const photoBefore = await host.ask(vcardPhotoHash, account) ?? "";
-    if (await host.ask(vcardSet, account, text) !== true) {
+    const photoBefore = await writes.run(account.bare, async () => {
+      const before = await host.ask(vcardPhotoHash, account) ?? "";
+      if (await host.ask(vcardSet, account, text) === true) return before;
       throw new StanzaError("service-unavailable");
-    }
+    });
     const online = host.account(account);
     if (online !== undefined) photos.set(online, photoHash(card));
     await host.tell(vcardChanged, account, card, photoBefore);
     return result();
   }, "account");
+
+  host.on(vcardEdit, (account, edit) =>
+    writes.run(account.bare, async () => {
+      const kept = await host.ask(vcardGet, account);
+      const next = kept === undefined ? undefined : edit(kept);
+      return next !== undefined && await host.ask(vcardSet, account, next) === true;
+    }));
 }
 
 function hostCard(host: Host): Element {

@@ -17,8 +17,7 @@ import {
   pubsubPublishing,
 } from "../lib/hooks/pubsub.ts";
 import { pubsubNodeGet } from "../lib/hooks/pubsub_storage.ts";
-import { vcardGet, vcardSet } from "../lib/hooks/storage.ts";
-import { vcardChanged, vcardRules } from "../lib/hooks/vcard.ts";
+import { vcardChanged, vcardEdit, vcardRules } from "../lib/hooks/vcard.ts";
 import type { Jid } from "../lib/jid.ts";
 import { Recent } from "../lib/recent.ts";
 import type { Element } from "../lib/xml/element.ts";
@@ -102,18 +101,16 @@ class Cards {
     const own = this.#own.get(account.bare);
     if (card === undefined || digestOf(card) === own) return;
     if (!await this.#mayCopy(account)) return;
-    const kept = await this.#host.ask(vcardGet, account);
-    if (kept === undefined) return;
-    const before = kept === "" ? undefined : parseXml(kept);
-    const next = toTemp(card, before);
-    if (before !== undefined && fingerprint(next) === fingerprint(before)) return;
-    const text = toXml(next, "");
     const limit = (await this.#host.ask(vcardRules))?.bytes ?? Infinity;
-    if (Buffer.byteLength(text) > limit) {
+    await this.#host.ask(vcardEdit, account, (kept) => {
+      const before = kept === "" ? undefined : parseXml(kept);
+      const next = toTemp(card, before);
+      if (before !== undefined && fingerprint(next) === fingerprint(before)) return undefined;
+      const text = toXml(next, "");
+      if (Buffer.byteLength(text) <= limit) return text;
       this.#host.log.info("a vCard4 is too large for the other vCard", { account: account.bare });
-      return;
-    }
-    await this.#host.ask(vcardSet, account, text);
+      return undefined;
+    });
   }
 
   /** Nobody is to see in the vCard what the node keeps from them. */

@@ -22,6 +22,16 @@ export const vcardRules = ask<[], VcardRules>(
   "who may read vCards, and how large they may be",
 );
 
+/**
+ * For whoever changes a part of a vCard: between the reading and the writing nobody else writes. `edit`
+ * gets the XML ("" without a vCard) and returns what takes its place, undefined to leave it. The
+ * answer is whether anything was stored.
+ */
+export const vcardEdit = ask<
+  [account: Jid, edit: (card: string) => string | undefined],
+  boolean
+>("vcard.edit", "changes a part of an account's vCard");
+
 /** Not told of what is stored by `vcard.set`. `photoBefore` is the hash of the photo until then, or "". */
 export const vcardChanged = tell<[account: Jid, card: Element, photoBefore: string]>(
   "vcard.changed",

@@ -11,6 +11,8 @@ export interface BodyState {
   read: number;
   /** The limit was passed; the stream has failed. */
   tooLarge: boolean;
+  /** It has no end: the connection is lost, or what came made no sense. */
+  broken: boolean;
 }
 
 /** What the stream fails with past its limit. */
@@ -39,6 +41,7 @@ export function bodyOf(
       const fail = (e: Error) => {
         if (over) return;
         over = true;
+        state.broken = !state.tooLarge;
         connection.waiting = false;
         request.pause();
         controller.error(e);

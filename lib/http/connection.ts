@@ -1,6 +1,6 @@
 /** One connection of HTTP: what it is waiting for, and for how long it may. */
 
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Deadline } from "../deadlines.ts";
 import { tcpHandle } from "../net/socket.ts";
@@ -22,6 +22,10 @@ export class Connection {
   readonly #server: Server;
   /** Requests that are not answered yet. */
   #active = 0;
+  /** Something of an answer may have been sent. */
+  answering = false;
+  /** The last request that has begun. */
+  #latest: IncomingMessage | undefined;
   /** No further request after those under way. */
   ending = false;
   #deadline: Deadline | undefined;
@@ -53,19 +57,31 @@ export class Connection {
   }
 
   /** A request is there; returns how many are now. */
-  begin(): number {
+  begin(request: IncomingMessage): number {
     this.#deadline?.cancel();
+    this.#latest = request;
     return ++this.#active;
+  }
+
+  /**
+   * Whether what is written now can be nothing but the answer to what the client sends at the moment:
+   * no answer is under way, and no earlier request waits for one.
+   */
+  get isNext(): boolean {
+    if (this.#active === 0) return true;
+    return this.#active === 1 && !this.answering && this.#latest?.complete === false;
   }
 
   /** A request is dealt with. */
   end(): void {
-    this.#active--;
+    // Of several it is the last one whose body is still being read, and watched.
+    if (--this.#active > 0) return;
     this.waiting = false;
+    this.answering = false;
     this.flow(true);
     this.#watching?.cancel();
     this.#watching = undefined;
-    if (this.#active > 0 || this.#socket.destroyed) return;
+    if (this.#socket.destroyed) return;
     if (this.ending) this.#socket.end();
     this.#expect(this.#server.config.http.idle_timeout);
   }

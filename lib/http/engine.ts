@@ -58,14 +58,20 @@ export class Engine {
     };
     this.#http.on("request", (request, response) => serve(request, response, false));
     this.#http.on("checkContinue", (request, response) => serve(request, response, true));
+    this.#http.on("checkExpectation", (_, response) => {
+      response.writeHead(417, { "connection": "close", "content-length": "0" }).end();
+    });
     this.#http.on("clientError", (error: Error & { code?: string }, socket) => {
       this.#log.debug("a request was broken", { error: error.message });
       const status = BROKEN[error.code ?? ""] ?? "400 Bad Request";
+      const connection = this.#connections.get(socket as Socket);
+      // In the middle of another answer, or before it, it would be taken for that one.
+      if (connection?.isNext === false) return void socket.destroy();
       if (socket.writable) {
         socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
       }
       // What else the client has to say is not read.
-      this.#connections.get(socket as Socket)?.linger();
+      connection?.linger();
     });
   }
 
@@ -89,7 +95,7 @@ export class Engine {
     const { socket } = request;
     const connection = this.#connections.get(socket);
     if (connection === undefined) return void socket.destroy();
-    if (connection.begin() > PIPELINED) return void socket.destroy();
+    if (connection.begin(request) > PIPELINED) return void socket.destroy();
     request.on("error", () => {}); // a connection that is lost shows in the body and in `close`
     const gone = new AbortController();
     response.once("close", () => gone.abort());
@@ -117,7 +123,7 @@ export class Engine {
     const hasBody = headers["transfer-encoding"] !== undefined ||
       (headers["content-length"] ?? "0") !== "0";
     if (hasBody && (method === "GET" || method === "HEAD")) return refuse(400);
-    const state: BodyState = { limit, read: 0, tooLarge: false };
+    const state: BodyState = { limit, read: 0, tooLarge: false, broken: false };
     if (Number(headers["content-length"] ?? 0) > limit) {
       return refuse(413);
     }
@@ -136,7 +142,8 @@ export class Engine {
         env,
       );
     } catch (e) {
-      if (signal.aborted && response.destroyed) return;
+      // Nobody is there to hear it, or has been told already: it is the client's fault, not the module's.
+      if (state.broken || (signal.aborted && response.destroyed)) return;
       if (state.tooLarge) return refuse(413);
       this.#log.error("a module could not answer an HTTP request", {
         module: found.route.module,

@@ -4,12 +4,27 @@
  */
 
 import type { Socket } from "node:net";
+import type { Config } from "../config/config.ts";
+import { roomForConnections } from "../net/open_files.ts";
 import type { Server } from "../server.ts";
 import type { Engine } from "./engine.ts";
 import { proxies } from "./proxy.ts";
 
 /** How long answers under way may take when the server stops, in ms. */
 const STOP_MS = 5000;
+
+const room = roomForConnections().connections;
+
+/**
+ * Connections of HTTP at once: as configured, up to half of all that may be and a quarter of what the
+ * system has room for, so that clients of XMPP find theirs. For each of them the system needs a file
+ * more, the one that is sent or stored.
+ */
+export function mostHttpConnections({ http, limits, listen }: Config): number {
+  if (listen.http.length === 0) return 0;
+  const bound = Math.min(Math.floor(limits.connections / 2), Math.floor(room / 4));
+  return Math.min(http.connections, Math.max(1, bound));
+}
 
 export class HttpGate {
   readonly #server: Server;
@@ -29,8 +44,8 @@ export class HttpGate {
 
   /** The reason why no connection is accepted, if none is. */
   full(): string | undefined {
-    const { connections } = this.#server.config.http;
-    return this.#sockets.size < connections ? undefined : "http.connections is reached";
+    const most = mostHttpConnections(this.#server.config);
+    return this.#sockets.size < most ? undefined : "http.connections is reached";
   }
 
   /** Whether an address is that of a reverse proxy. */

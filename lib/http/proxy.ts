@@ -53,7 +53,8 @@ export function clientAddress(
 ): string {
   let client = plainAddress(peer);
   if (forwardedFor === null) return client;
-  const hops = forwardedFor.split(",", 200).slice(-MAX_PROXIES);
+  // From the end: what is in front, and how much of it there is, is the client's own.
+  const hops = forwardedFor.split(",").slice(-MAX_PROXIES);
   while (hops.length > 0 && trusted.has(client)) {
     const hop = hops.pop()!.trim().replace(/^\[|\]$/g, "");
     if (isIP(hop) === 0) break;

@@ -79,6 +79,7 @@ export async function send(
 
 /** Whether another request may follow: not before this one is read to its end. */
 function prepare(request: IncomingMessage, response: ServerResponse, connection: Connection): void {
+  connection.answering = true;
   const last = connection.ending || !request.complete;
   if (last) response.setHeader("connection", "close");
   else response.setHeader("keep-alive", connection.patience);

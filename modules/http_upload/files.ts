@@ -43,8 +43,8 @@ export class Files {
         for (let at = 0; at < chunk.length;) at += await file.write(chunk.subarray(at));
         release(chunk);
       }
+      if (written === size) await file.syncData();
       whole = written === size;
-      if (whole) await file.syncData();
     } finally {
       if (!whole) await remove(part);
     }

@@ -60,10 +60,14 @@ export function disposition(kind: "inline" | "attachment", name: string): string
 /** RFC 9110 §8.3.1, without comments and the like. */
 const TYPE = /^[A-Za-z0-9!#$&^_.+-]{1,80}\/[A-Za-z0-9!#$&^_.+-]{1,80}(?:\s*;[\x20-\x7e]{0,120})?$/;
 
-/** A content type as it may stand in a header; undefined if it is none. */
+/**
+ * A content type as it may stand in a header; undefined if it is none. Parameters with a comma are left
+ * out: browsers take what stands behind it for another type, which would count.
+ */
 export function contentType(given: string): string | undefined {
   const trimmed = given.trim();
-  return TYPE.test(trimmed) ? trimmed : undefined;
+  if (!TYPE.test(trimmed)) return undefined;
+  return trimmed.includes(",") ? trimmed.split(";", 1)[0]!.trim() : trimmed;
 }
 
 /** The type without its parameters. */

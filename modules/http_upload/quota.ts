@@ -31,8 +31,11 @@ export class Quota {
     this.#sql = sql;
   }
 
-  /** @throws StanzaError if the account may not upload this now */
-  async check(node: string, request: SlotRequest, now: number): Promise<void> {
+  /**
+   * Counts an upload in; `add` takes it out again.
+   * @throws StanzaError if the account may not upload this now
+   */
+  async take(node: string, request: SlotRequest, now: number): Promise<void> {
     const { config, domain } = this.#host;
     const profile = request.purpose === "profile";
     const largest = profile
@@ -62,11 +65,14 @@ export class Quota {
         throw full(`You may upload ${config.quota_per_day} bytes in a day`, again, now);
       }
     }
-    const total = await this.#known();
+    await this.#known();
+    const total = this.#total!;
     if (config.quota_of_all > 0 && total + request.size > config.quota_of_all) {
       this.#host.log.warn("no room for another file: quota_of_all is reached", { bytes: total });
       throw full("There is no room for more files", undefined, now);
     }
+    // In the same turn as the comparison: accounts do not wait for each other.
+    this.#total = total + request.size;
   }
 
   /** Bytes have come or gone. */

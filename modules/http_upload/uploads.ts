@@ -67,7 +67,7 @@ export class Uploads {
 
   async #slot(node: string, { name, size, type, purpose, until }: SlotRequest): Promise<Row> {
     const now = Date.now();
-    await this.#quota.check(node, { name, size, type, purpose, until }, now);
+    await this.#quota.take(node, { name, size, type, purpose, until }, now);
     const row: Row = {
       id: randomBytes(16).toString("hex"),
       host: this.host.domain,
@@ -83,7 +83,6 @@ export class Uploads {
       until,
       expires: Math.min(now + this.host.config.slot_lifetime, until),
     };
-    await this.#quota.add(size);
     try {
       await this.#sql.insert.run(row);
     } catch (e) {

@@ -45,7 +45,7 @@ function convert(property: Element, notes: ReadonlySet<string>): Element[] {
       return [field("ADR", ...types(property), ...parts(property, ADDRESS_PARTS))];
     case "tel": {
       // RFC 3966: parameters follow a semicolon.
-      const number = text.replace(/^tel:/i, "").replace(/;.*$/, "");
+      const number = text.replace(/^tel:/i, "").split(";", 1)[0]!;
       return number === "" ? [] : [field("TEL", ...types(property), field("NUMBER", number))];
     }
     case "email": {
@@ -83,7 +83,7 @@ function convert(property: Element, notes: ReadonlySet<string>): Element[] {
 
 function media(name: string, uri: string): Element[] {
   if (uri === "") return [];
-  const [, type, data] = /^data:([^;,]*);base64,\s*([A-Za-z0-9+/=\s]*)$/.exec(uri) ?? [];
+  const [, type, data] = /^data:([^;,]*);base64,([A-Za-z0-9+/=\s]*)$/.exec(uri) ?? [];
   if (data === undefined) return [field(name.toUpperCase(), field("EXTVAL", uri))];
   const dense = data.replaceAll(/\s+/g, "");
   // A SOUND has no TYPE in vcard-temp.
