@@ -26,7 +26,7 @@ import { rosterChanged } from "../lib/hooks/roster_changes.ts";
 import { DROP } from "../lib/hooks/hook.ts";
 import { type Jid, parseJid } from "../lib/jid.ts";
 import { then } from "../lib/later.ts";
-import { seesPresence, whyNotRead } from "./pubsub/access.ts";
+import { inGroups, seesPresence, whyNotRead } from "./pubsub/access.ts";
 import { takeAnswer } from "./pubsub/authorize.ts";
 import type { NodeConfig } from "./pubsub/config.ts";
 import { FEATURES, nodeInfo, nodeItems, visibleNodes } from "./pubsub/disco.ts";
@@ -131,10 +131,13 @@ export default defineModule({
     access(host, engine, interests);
     forModules(host, engine, isOurs);
     host.on(accountDeleted, async (account) => {
+      await engine.nodes.close(account);
       for (const { name } of await engine.allNodes(account)) engine.nodes.forget(account, name);
       interests.changed(account);
       engine.forgetEverywhere(account);
     }, { priority: 100 });
+    // Behind those who remove it from the store.
+    host.on(accountDeleted, (account) => engine.nodes.reopen(account), { priority: -100 });
   },
 });
 
@@ -168,6 +171,10 @@ function access(host: Host, engine: Engine, interests: Interests): void {
     const moved = before?.groups.join("\n") !== after?.groups.join("\n");
     if (sees && !moved) return;
     engine.soon(() => recheckAll(engine, account, contact));
+    if (!sees) return;
+    const gained = ({ access_model, roster_groups_allowed: groups }: NodeConfig) =>
+      access_model === "roster" && !inGroups(before!, groups);
+    engine.soon(() => interests.introduce(account, contact, gained));
   });
   host.on(messageToAccount, (stanza, to) => {
     // An owner answers a request to subscribe to one of its own nodes.

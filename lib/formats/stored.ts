@@ -3,6 +3,7 @@
  * stream, whose default namespace they leave undeclared.
  */
 
+import type { Element } from "../xml/element.ts";
 import { parseXml } from "../xml/parser.ts";
 import { parseJid } from "../jid.ts";
 import { Stanza } from "../stanza.ts";
@@ -19,12 +20,27 @@ export function insertAtEnd(element: string, added: string): string {
 }
 
 /**
+ * Our own text. What was within the limits as it came need not be as we write it: attributes with a
+ * prefix get a declaration each.
+ */
+export function parseKept(text: string): Element {
+  return parseXml(text, NO_LIMITS);
+}
+
+const NO_LIMITS = {
+  stanzaBytes: Infinity,
+  depth: Infinity,
+  attributes: Infinity,
+  children: Infinity,
+};
+
+/**
  * The stanza of a text.
  * @throws XmlError if the text is no XML element
  */
 export function parseStored(text: string): Stanza {
   const name = /^<[^\s/>]+/.exec(text)?.[0] ?? "";
-  const root = parseXml(`${name} xmlns='${NS.client}'${text.slice(name.length)}`);
+  const root = parseKept(`${name} xmlns='${NS.client}'${text.slice(name.length)}`);
   const stanza = new Stanza(root.name, root.ns, root.attrs, root.children);
   stanza.source = root.source;
   stanza.contentAt = root.contentAt;

@@ -151,6 +151,7 @@ export class TagReader {
       }
 
       if (declares) {
+        if (value.length > MAX_NAMESPACE) exceeded("namespace too long");
         if (colon === 0) {
           if (declared) malformed("xmlns declared twice");
           if (value === XML_NS || value === XMLNS_NS) malformed("reserved namespace");
@@ -239,6 +240,12 @@ export class TagReader {
     return malformed("unbound prefix");
   }
 }
+
+/**
+ * Characters of a namespace. What is declared once may be written again for each element and attribute
+ * that is in it: a stanza must not become a thousand times what it was.
+ */
+const MAX_NAMESPACE = 1024;
 
 /** Notes `xmlns:prefix='ns'`, if it may be declared (Namespaces in XML 1.0 §3). */
 function declare(own: Attributes, prefix: string, ns: string): void {

@@ -5,9 +5,11 @@ import type { Affiliation } from "../../lib/hooks/pubsub_storage.ts";
 import { type Jid, parseJid } from "../../lib/jid.ts";
 import { message, type Stanza } from "../../lib/stanza.ts";
 import { type Element, xml } from "../../lib/xml/element.ts";
+import { whyNotRead } from "./access.ts";
 import { settle, tellSubscriber } from "./authorize.ts";
 import type { Engine } from "./engine.ts";
 import { badRequest, nodeOf } from "./errors.ts";
+import { hearers, introduceNew } from "./last_item.ts";
 import { OWNER, PUBSUB } from "./names.ts";
 import { affiliationOf, type Node, ownersOf } from "./node.ts";
 import { ownNode } from "./owner.ts";
@@ -39,12 +41,14 @@ export async function handleAffiliations(
   await engine.nodes.alone(owner, name, async () => {
     const node = await ownNode(engine, owner, name, who);
     const failed: Element[] = [];
+    const heard = await hearers(engine, node);
     for (const { jid, as } of wanted) {
       if (as !== undefined && !await change(engine, node, jid, as)) {
         const now = affiliationOf(engine.realm, node, jid);
         failed.push(xml("affiliation", OWNER, { jid: jid.bare, affiliation: now }));
       }
     }
+    await introduceNew(engine, node, heard);
     if (failed.length === 0) return;
     throw new StanzaError("not-acceptable", {
       app: xml("pubsub", OWNER, {}, xml("affiliations", OWNER, { node: name }, ...failed)),
@@ -101,22 +105,20 @@ async function change(
   return true;
 }
 
-/** §8.7.4: the banned lose theirs, requests of those who may subscribe now are approved. */
+/** Who may not subscribe any more loses what it had (§8.9.4); who need not ask is approved. */
 async function subscriptionsFollow(
   engine: Engine,
   node: Node,
   jid: Jid,
   as: Affiliation | "none",
 ): Promise<void> {
-  const { access_model } = node.config;
+  const why = await whyNotRead(engine.realm, node, jid);
   for (const s of [...node.subscriptions.values()]) {
     if (s.jid.bare !== jid.bare) continue;
-    const isShut = as === "outcast" || as === "publish-only" ||
-      (as === "none" && access_model === "whitelist");
-    if (isShut) {
+    if (why !== undefined && why !== "pending") {
       await engine.nodes.removeSubscription(node, s.jid.full);
       tellSubscriber(engine, node, s.jid, "none");
-    } else if (s.state === "pending" && as !== "none") {
+    } else if (s.state === "pending" && why === undefined && as !== "none") {
       await settle(engine, node, s.jid, true);
     }
   }

@@ -14,8 +14,7 @@ import { configOf } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import { itemsOf } from "./items.ts";
 import { META_DATA, PUBSUB } from "./names.ts";
-import { type Node, ownersOf } from "./node.ts";
-import { isActive } from "./recipients.ts";
+import { isActive, type Node, ownersOf } from "./node.ts";
 
 /** What every realm can do (§10), besides what is its own. */
 export const FEATURES: readonly string[] = [

@@ -163,14 +163,16 @@ export class Engine {
     }
   }
 
-  /** Removes what a new configuration has no room for. Within `alone`. */
-  async trim(node: Node): Promise<void> {
-    const { max_items } = node.config;
-    if (max_items === "max") return;
+  /** Removes what a new configuration has no room for; answers the ids. Within `alone`. */
+  async trim(node: Node): Promise<readonly string[]> {
+    const { persist_items, max_items } = node.config;
+    const room = persist_items ? max_items : 0;
+    if (room === "max") return [];
     const count = await this.nodes.count(node);
-    if (count <= max_items) return;
+    if (count <= room) return [];
     const { host } = this.realm;
-    const gone = await host.ask(pubsubItemsTrim, node.owner, node.name, count - max_items) ?? [];
+    const gone = await host.ask(pubsubItemsTrim, node.owner, node.name, count - room) ?? [];
     node.count = count - gone.length;
+    return gone;
   }
 }

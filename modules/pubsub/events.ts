@@ -1,11 +1,11 @@
 /** Notifications as elements (XEP-0060 §7.1.2, §8). */
 
 import { delayElement } from "../../lib/formats/delay.ts";
+import { parseKept } from "../../lib/formats/stored.ts";
 import type { StoredItem } from "../../lib/hooks/pubsub_storage.ts";
 import type { Jid } from "../../lib/jid.ts";
 import { message, type Stanza } from "../../lib/stanza.ts";
 import { type Child, Element, xml } from "../../lib/xml/element.ts";
-import { parseXml } from "../../lib/xml/parser.ts";
 import type { NodeConfig } from "./config.ts";
 import { EVENT } from "./names.ts";
 import type { Node } from "./node.ts";
@@ -23,7 +23,7 @@ export function itemElement(
   withPayload = true,
 ): Element {
   const publisher = config.itemreply === "publisher" ? item.publisher : undefined;
-  const payload = withPayload && item.payload !== undefined ? parseXml(item.payload) : undefined;
+  const payload = withPayload && item.payload !== undefined ? parseKept(item.payload) : undefined;
   return xml("item", ns, { id: item.id, publisher }, payload);
 }
 
@@ -49,7 +49,7 @@ export function eventMessage(
   type: NodeConfig["notification_type"] = "headline",
   ...more: Child[]
 ): Stanza {
-  const event = parseXml(xml("event", EVENT, {}, what).toString());
+  const event = parseKept(xml("event", EVENT, {}, what).toString());
   return message(
     { from, id: crypto.randomUUID(), type: type === "normal" ? undefined : type },
     event,

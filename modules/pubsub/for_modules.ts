@@ -1,11 +1,11 @@
 /** What other modules ask of the engine. */
 
+import { parseKept } from "../../lib/formats/stored.ts";
 import type { PepWanted, PubsubItem } from "../../lib/hooks/pubsub.ts";
 import type { StoredItem } from "../../lib/hooks/pubsub_storage.ts";
 import { pubsubItems, pubsubItemsById } from "../../lib/hooks/pubsub_storage.ts";
 import type { Jid } from "../../lib/jid.ts";
 import { toXml } from "../../lib/xml/element.ts";
-import { parseXml } from "../../lib/xml/parser.ts";
 import type { Engine } from "./engine.ts";
 import { eventMessage, itemsEvent, stampOf } from "./events.ts";
 import { isFresh } from "./items.ts";
@@ -14,7 +14,7 @@ import { sendTo } from "./recipients.ts";
 export function pubsubItemOf(item: StoredItem): PubsubItem {
   return {
     id: item.id,
-    payload: item.payload === undefined ? undefined : parseXml(item.payload),
+    payload: item.payload === undefined ? undefined : parseKept(item.payload),
     publisher: item.publisher,
     stamp: stampOf(item),
   };

@@ -71,23 +71,85 @@ export async function itemsOf(engine: Engine, node: Node, wanted: Wanted): Promi
   if (!node.config.persist_items) throw unsupported("persistent-items");
   const { ids, page, newest, by, descending } = wanted;
   const { page_items: most } = host.config;
-  if (ids !== undefined) {
-    const some = await host.ask(pubsubItemsById, node.owner, node.name, ids.slice(0, most)) ?? [];
-    return { items: some.filter((i) => isFresh(node, i)) };
-  }
+  if (ids !== undefined) return { items: await itemsById(engine, node, ids.slice(0, most)) };
   if (page !== undefined) return await pageOf(engine, node, wanted, page);
   // One more than fits tells whether that is all.
   const limit = Math.min(newest ?? Infinity, most) + 1;
-  const latest = await ask(engine, node, { by, descending: true, limit });
+  const latest = await readItems(engine, node, { by, descending: true, limit });
   const fit = fitting(latest.slice(0, limit - 1), host.config.page_bytes);
   const items = descending ? fit : fit.toReversed();
   const whole = fit.length === latest.length || fit.length === newest;
   return { items, set: whole ? undefined : await pageSet(engine, node, wanted, items) };
 }
 
-async function ask(engine: Engine, node: Node, range: ItemRange): Promise<readonly StoredItem[]> {
-  const items = await engine.realm.host.ask(pubsubItems, node.owner, node.name, range) ?? [];
-  return items.filter((i) => isFresh(node, i));
+/** Items read at a time: payloads may be large, and more of them be wanted than an answer holds. */
+const AT_A_TIME = 100;
+
+/** The items of a range, until together they are too large for one answer. */
+export async function readItems(
+  engine: Engine,
+  node: Node,
+  range: ItemRange,
+): Promise<readonly StoredItem[]> {
+  const { host } = engine.realm;
+  const found: StoredItem[] = [];
+  let [left, size, next] = [range.limit, 0, range];
+  while (left > 0 && size <= host.config.page_bytes) {
+    const limit = Math.min(left, AT_A_TIME);
+    const some = await host.ask(pubsubItems, node.owner, node.name, { ...next, limit }) ?? [];
+    for (const item of some) {
+      if (!isFresh(node, item)) continue;
+      found.push(item);
+      size += sizeOf(item);
+    }
+    if (some.length < limit) break;
+    left -= limit;
+    const bound = some.at(-1)![range.by];
+    next = { ...next, offset: 0, [range.descending ? "below" : "above"]: bound };
+  }
+  return found;
+}
+
+/** The items of these ids in the order of publication, as many as one answer holds. */
+async function itemsById(
+  engine: Engine,
+  node: Node,
+  ids: readonly string[],
+): Promise<readonly StoredItem[]> {
+  const { host } = engine.realm;
+  const found = new Map<string, StoredItem>();
+  let size = 0;
+  for (let i = 0; i < ids.length && size <= host.config.page_bytes; i += AT_A_TIME) {
+    const part = ids.slice(i, i + AT_A_TIME);
+    for (const item of await host.ask(pubsubItemsById, node.owner, node.name, part) ?? []) {
+      if (!isFresh(node, item) || found.has(item.id)) continue;
+      found.set(item.id, item);
+      size += sizeOf(item);
+    }
+  }
+  const items = [...found.values()].sort((a, b) => a.modified - b.modified);
+  return fitting(items, host.config.page_bytes);
+}
+
+/** Who has published the items of these ids that are there. */
+export async function publishersOf(
+  engine: Engine,
+  node: Node,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const { host } = engine.realm;
+  const found = new Map<string, string>();
+  for (let i = 0; i < ids.length; i += AT_A_TIME) {
+    const part = ids.slice(i, i + AT_A_TIME);
+    const items = await host.ask(pubsubItemsById, node.owner, node.name, part) ?? [];
+    for (const { id, publisher } of items) found.set(id, publisher);
+  }
+  return found;
+}
+
+/** Characters of what is as long as it likes. */
+export function sizeOf({ payload, id }: StoredItem): number {
+  return (payload?.length ?? 0) + id.length;
 }
 
 /** Items that have expired are gone, although they are swept away only now and then. */
@@ -96,10 +158,10 @@ export function isFresh({ config: { item_expire } }: Node, item: StoredItem): bo
 }
 
 /** The first of the items that together are not too large; at least one. */
-function fitting(items: readonly StoredItem[], bytes: number): readonly StoredItem[] {
+export function fitting(items: readonly StoredItem[], bytes: number): readonly StoredItem[] {
   let size = 0;
   for (let i = 0; i < items.length; i++) {
-    size += (items[i]!.payload?.length ?? 0) + items[i]!.id.length;
+    size += sizeOf(items[i]!);
     if (size > bytes && i > 0) return items.slice(0, i);
   }
   return items;
@@ -131,7 +193,7 @@ async function pageOf(
     if (item === undefined) throw new StanzaError("item-not-found");
     range = { ...range, [range.descending ? "below" : "above"]: item[by] };
   }
-  const there = limit === 0 ? [] : await ask(engine, node, range);
+  const there = limit === 0 ? [] : await readItems(engine, node, range);
   const fit = fitting(there, host.config.page_bytes);
   const items = backwards ? fit.toReversed() : fit;
   return { items, set: await pageSet(engine, node, wanted, items) };

@@ -7,7 +7,7 @@ import type { Engine } from "./engine.ts";
 import { lastItemMessage } from "./events.ts";
 import { isFresh } from "./items.ts";
 import type { Node } from "./node.ts";
-import { sendTo } from "./recipients.ts";
+import { recipientsOf, sendTo } from "./recipients.ts";
 
 /**
  * Sends the last item, if the node keeps one, to these addresses.
@@ -37,4 +37,31 @@ export async function sendLastItem(
     here: open.filter(isHere),
     others: open.filter((jid) => !isHere(jid)),
   });
+}
+
+/** The clients here that hear of an account's node now: those that asked for it may come to be more. */
+export async function hearers(engine: Engine, node: Node): Promise<ReadonlySet<string>> {
+  if (engine.realm.kind !== "pep") return NOBODY;
+  const { here } = await recipientsOf(engine.realm, node);
+  return new Set(here.map((jid) => jid.full));
+}
+
+const NOBODY: ReadonlySet<string> = new Set();
+
+/**
+ * Sends the last item of an account's node to the clients that hear of it now and did not before
+ * (XEP-0163 §4.3.4: as if they came online). Within `alone`.
+ */
+export async function introduceNew(
+  engine: Engine,
+  node: Node,
+  before: ReadonlySet<string>,
+): Promise<void> {
+  if (engine.realm.kind !== "pep") return;
+  if (node.config.send_last_published_item !== "on_sub_and_presence") return;
+  const { here } = await recipientsOf(engine.realm, node);
+  const fresh = here.filter((jid) => !before.has(jid.full));
+  if (fresh.length === 0) return;
+  const now = engine.nodes.now();
+  engine.soon(() => sendLastItem(engine, node, fresh, now));
 }

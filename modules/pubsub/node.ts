@@ -81,7 +81,13 @@ export function ownersOf(realm: Realm, node: Node): string[] {
 /** Whether an approved subscription of the bare JID is there, for any of its resources. */
 export function isSubscribed(node: Node, who: Jid): boolean {
   for (const s of node.subscriptions.values()) {
-    if (s.jid.bare === who.bare && s.state === "subscribed") return true;
+    if (s.jid.bare === who.bare && isActive(s)) return true;
   }
   return false;
+}
+
+/** Whether a subscription is in force. */
+export function isActive({ state, options }: Subscription): boolean {
+  if (state !== "subscribed") return false;
+  return typeof options.expire !== "number" || options.expire > Date.now();
 }

@@ -1,6 +1,7 @@
 /** The nodes of a realm: found in memory or in the store, made, changed and deleted. */
 
 import { StanzaError } from "../../lib/errors.ts";
+import { accountExists } from "../../lib/hooks/accounts.ts";
 import type { NodeOptions } from "../../lib/hooks/pubsub.ts";
 import { pubsubDefaults, pubsubVirtualNode } from "../../lib/hooks/pubsub.ts";
 import type { Affiliation, ItemRange, StoredNode } from "../../lib/hooks/pubsub_storage.ts";
@@ -17,10 +18,14 @@ import { type Jid, parseJid } from "../../lib/jid.ts";
 import { type Later, then } from "../../lib/later.ts";
 import { Recent } from "../../lib/recent.ts";
 import { checkedOptions, configOf } from "./config.ts";
+import { MAX_NAME } from "./names.ts";
 import type { Node, Realm, Subscription } from "./node.ts";
 import { keyOf } from "./node.ts";
 import { Serial } from "./serial.ts";
 import { readStored, storedOptions } from "./subscription_options.ts";
+
+/** Deleted nodes of which is remembered where they have moved to. */
+const MOVED = 1000;
 
 export class Nodes {
   readonly #realm: Realm;
@@ -28,6 +33,10 @@ export class Nodes {
   readonly #known: Recent<Node>;
   readonly #loading = new Map<string, Promise<Node | undefined>>();
   readonly #serial = new Serial();
+  /** Where deleted nodes have moved to. */
+  readonly #moved = new Recent<string>(MOVED);
+  /** Owners that are about to be gone: they have no nodes any more. */
+  readonly #closed = new Set<string>();
   #clock = 0;
 
   /** @param changed is told of an owner that has a node more or less */
@@ -45,7 +54,22 @@ export class Nodes {
   /** A node that is kept. */
   get(owner: Jid, name: string): Later<Node | undefined> {
     const key = keyOf(owner, name);
+    if (this.#closed.size > 0 && this.#closed.has(owner.bare)) return undefined;
     return this.#known.get(key) ?? this.#loading.get(key) ?? this.#load(key, owner, name);
+  }
+
+  /**
+   * From now on the owner has no nodes and can make none; comes back when what was under way is done.
+   * Nothing is kept any more behind the back of who removes it all from the store.
+   */
+  async close(owner: Jid): Promise<void> {
+    this.#closed.add(owner.bare);
+    await this.#serial.idle(keyOf(owner, ""));
+  }
+
+  /** The owner's nodes are gone from the store; somebody may have that address again. */
+  reopen(owner: Jid): void {
+    this.#closed.delete(owner.bare);
   }
 
   #load(key: string, owner: Jid, name: string): Promise<Node | undefined> {
@@ -116,8 +140,11 @@ export class Nodes {
   /** As `find`, with an error for what is not there. */
   async need(owner: Jid, name: string, who: Jid): Promise<Node> {
     const node = await this.find(owner, name, who);
-    if (node === undefined) throw new StanzaError("item-not-found");
-    return node;
+    if (node !== undefined) return node;
+    const content = this.#moved.get(keyOf(owner, name));
+    throw content === undefined
+      ? new StanzaError("item-not-found")
+      : new StanzaError("gone", { content });
   }
 
   /** A node that is kept, with an error for what is not there, or is not kept. */
@@ -131,6 +158,9 @@ export class Nodes {
   async create(owner: Jid, name: string, creator: Jid, set: NodeOptions): Promise<Node> {
     const { host } = this.#realm;
     const { config } = host;
+    if (this.#closed.has(owner.bare) || !await isThere(host, creator)) {
+      throw new StanzaError("item-not-found");
+    }
     const count = await host.ask(pubsubNodeCount, owner) ?? 0;
     if (count >= config.nodes) {
       throw new StanzaError("resource-constraint", {
@@ -151,6 +181,7 @@ export class Nodes {
     }
     const node = this.#made(owner, { ...record, affiliations, subscriptions: [] });
     node.count = 0;
+    this.#moved.delete(keyOf(owner, name));
     this.#loading.delete(keyOf(owner, name));
     this.#known.set(keyOf(owner, name), node);
     this.#changed(owner);
@@ -164,12 +195,25 @@ export class Nodes {
     await this.#realm.host.ask(pubsubNodeSave, node.owner, { name, created, creator, options });
     node.options = options;
     node.config = configOf(options, this.#realm.defaults);
+    this.#keep(node);
   }
 
-  /** Within `alone`. */
-  async delete(node: Node): Promise<void> {
+  /** A node that was forgotten while it was changed may have been read again as it was before. */
+  #keep(node: Node): void {
+    const key = keyOf(node.owner, node.name);
+    this.#loading.delete(key);
+    if (this.#known.get(key) !== node) this.#known.set(key, node);
+  }
+
+  /**
+   * Within `alone`.
+   * @param uri where the node is from now on (§8.4.1); remembered for a while, where anybody may know
+   */
+  async delete(node: Node, uri?: string): Promise<void> {
     await this.#realm.host.ask(pubsubNodeDelete, node.owner, node.name);
     this.forget(node.owner, node.name);
+    if (uri === undefined || uri.length > MAX_NAME || node.config.access_model !== "open") return;
+    this.#moved.set(keyOf(node.owner, node.name), uri);
   }
 
   /** What subscribers of a node know already: older items would be stale (see `Node.latest`). */
@@ -180,7 +224,9 @@ export class Nodes {
   /** Items have gone without us, and so have subscriptions: what is in memory is out of date. */
   recount(owner: string, name: string): void {
     const jid = parseJid(owner);
-    if (jid !== undefined) this.#known.delete(keyOf(jid, name));
+    if (jid === undefined) return;
+    this.#known.delete(keyOf(jid, name));
+    this.#loading.delete(keyOf(jid, name));
   }
 
   /** The nodes that are in memory. */
@@ -199,6 +245,7 @@ export class Nodes {
     await this.#realm.host.ask(pubsubAffiliationSet, node.owner, node.name, entity, as);
     if (as === "none") node.affiliations.delete(entity);
     else node.affiliations.set(entity, as);
+    this.#keep(node);
   }
 
   async setSubscription(node: Node, subscription: Subscription): Promise<void> {
@@ -206,11 +253,13 @@ export class Nodes {
     const stored = { jid: jid.full, state, options: storedOptions(options) };
     await this.#realm.host.ask(pubsubSubscriptionSet, node.owner, node.name, jid.full, stored);
     node.subscriptions.set(jid.full, subscription);
+    this.#keep(node);
   }
 
   async removeSubscription(node: Node, jid: string): Promise<void> {
     await this.#realm.host.ask(pubsubSubscriptionSet, node.owner, node.name, jid, "none");
     node.subscriptions.delete(jid);
+    this.#keep(node);
   }
 
   /** How many items the node has. Within `alone`. */
@@ -224,4 +273,10 @@ export class Nodes {
   now(): number {
     return this.#clock = Math.max(Date.now() * 1000, this.#clock + 1);
   }
+}
+
+/** A client whose account was deleted makes nothing that would be found by who has its name next. */
+async function isThere(host: Realm["host"], who: Jid): Promise<boolean> {
+  if (who.isBare || who.domain !== host.domain || who.node === "") return true;
+  return host.account(who) !== undefined || await host.ask(accountExists, who) === true;
 }

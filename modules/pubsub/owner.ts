@@ -8,10 +8,11 @@ import type { Jid } from "../../lib/jid.ts";
 import type { Stanza } from "../../lib/stanza.ts";
 import { type Element, xml } from "../../lib/xml/element.ts";
 import { whyNotRead } from "./access.ts";
-import { tellSubscriber } from "./authorize.ts";
+import { settle, tellSubscriber } from "./authorize.ts";
 import { configOf, filledFields, formIn, submittedOptions } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import { badRequest, nodeOf } from "./errors.ts";
+import { hearers, introduceNew } from "./last_item.ts";
 import { EVENT, NODE_CONFIG, OWNER, PUBSUB } from "./names.ts";
 import { affiliationOf, type Node } from "./node.ts";
 
@@ -67,19 +68,23 @@ export async function handleConfigure(
   if (submitted === undefined) throw badRequest("the form is missing");
   if (submitted.type === "cancel") return undefined;
   const options = submittedOptions(submitted, engine.realm.host.config);
-  await engine.nodes.alone(owner, name, async () => {
+  const removed = await engine.nodes.alone(owner, name, async () => {
     const node = await ownNode(engine, owner, name, who);
     const before = node.config;
+    const heard = await hearers(engine, node);
     await engine.nodes.configure(node, options);
-    await engine.trim(node);
+    const gone = await engine.trim(node);
     if (before.access_model !== node.config.access_model || options.roster_groups_allowed) {
       await recheck(engine, node);
+      await introduceNew(engine, node, heard);
     }
-    if (!node.config.notify_config) return;
+    if (!node.config.notify_config) return gone;
     const x = node.config.deliver_payloads &&
       form({ type: "result", formType: NODE_CONFIG, fields: filledFields(node.config) });
     await engine.notify(node, xml("configuration", EVENT, { node: name }, x));
+    return gone;
   });
+  if (removed.length > 0) await engine.realm.host.tell(pubsubRetracted, owner, name, removed);
   return undefined;
 }
 
@@ -88,7 +93,12 @@ export async function recheck(engine: Engine, node: Node, bare?: string): Promis
   for (const { jid, state } of [...node.subscriptions.values()]) {
     if (bare !== undefined && jid.bare !== bare) continue;
     const why = await whyNotRead(engine.realm, node, jid);
-    if (why === undefined || (why === "pending" && state === "pending")) continue;
+    if (why === undefined) {
+      // Nobody need approve it any more.
+      if (state === "pending") await settle(engine, node, jid, true);
+      continue;
+    }
+    if (why === "pending" && state === "pending") continue;
     await engine.nodes.removeSubscription(node, jid.full);
     tellSubscriber(engine, node, jid, "none");
   }
@@ -148,8 +158,10 @@ export async function deleteNode(
       ? await engine.nodes.get(owner, name)
       : await ownNode(engine, owner, name, who);
     if (node === undefined) return false;
-    await engine.nodes.delete(node);
+    // In this order: whoever has the name next must not find the old archive.
     await engine.wipeArchive(node);
+    await engine.nodes.delete(node, uri);
+    for (const jid of node.subscriptions.keys()) engine.temporary.forget(node, jid);
     if (node.config.notify_delete) {
       const redirect = uri !== undefined && xml("redirect", EVENT, { uri });
       const event = xml("delete", EVENT, { node: name }, redirect);

@@ -47,7 +47,8 @@ export async function handlePublish(
   const [item] = items;
   const payloads = item?.elements() ?? [];
   if (payloads.length > 1) throw refusal("bad-request", "invalid-payload");
-  const id = item?.attrs.id;
+  // An empty id is none: nobody could name such an item in a request.
+  const id = item?.attrs.id || undefined;
   if (id !== undefined) checkedName(id, "the item's id");
   const optionsElement = request.child("publish-options");
   const optionsForm = optionsElement === undefined ? undefined : formIn(optionsElement);

@@ -8,18 +8,12 @@ import { type Jid, parseJid } from "../../lib/jid.ts";
 import type { Account, Session } from "../../lib/session.ts";
 import type { Stanza } from "../../lib/stanza.ts";
 import { inGroups, seesPresence } from "./access.ts";
-import type { Node, Realm, Subscription } from "./node.ts";
+import { isActive, type Node, type Realm, type Subscription } from "./node.ts";
 
 /** Connected resources here get it directly, all other addresses by the rules for messages. */
 export interface Recipients {
   readonly here: Jid[];
   readonly others: Jid[];
-}
-
-/** Whether a subscription is in force. */
-export function isActive({ state, options }: Subscription): boolean {
-  if (state !== "subscribed") return false;
-  return typeof options.expire !== "number" || options.expire > Date.now();
 }
 
 /** Whether a contact of the owner's roster hears of the node without having subscribed (§9.1). */

@@ -2,7 +2,7 @@
 
 import { StanzaError } from "../../lib/errors.ts";
 import { pubsubRetracted, pubsubVirtualRetract } from "../../lib/hooks/pubsub.ts";
-import { pubsubItemsById, pubsubItemsRemove } from "../../lib/hooks/pubsub_storage.ts";
+import { pubsubItemsRemove } from "../../lib/hooks/pubsub_storage.ts";
 import type { Jid } from "../../lib/jid.ts";
 import type { Stanza } from "../../lib/stanza.ts";
 import { type Element, xml } from "../../lib/xml/element.ts";
@@ -10,6 +10,7 @@ import { mayPublish } from "./access.ts";
 import type { Engine } from "./engine.ts";
 import { nodeOf, refusal, unsupported } from "./errors.ts";
 import { retractEvent } from "./events.ts";
+import { publishersOf } from "./items.ts";
 import { EVENT } from "./names.ts";
 import { affiliationOf, type Node } from "./node.ts";
 
@@ -34,13 +35,13 @@ export async function handleRetract(engine: Engine, iq: Stanza, request: Element
       const as = affiliationOf(engine.realm, node, who);
       if (as === "outcast") throw new StanzaError("forbidden");
       if (!node.config.persist_items) throw unsupported("persistent-items");
-      const items = await host.ask(pubsubItemsById, owner, name, ids) ?? [];
-      const mine = items.every((i) => i.publisher === who.bare);
+      const publishers = await publishersOf(engine, node, ids);
+      const mine = [...publishers.values()].every((p) => p === who.bare);
       if (as !== "owner" && as !== "publisher" && !(mine && mayPublish(engine.realm, node, who))) {
         throw new StanzaError("forbidden");
       }
       // A batch is removed as a whole or not at all (§12.11).
-      if (items.length < new Set(ids).size) throw new StanzaError("item-not-found");
+      if (publishers.size < new Set(ids).size) throw new StanzaError("item-not-found");
     },
   });
 }

@@ -14,4 +14,10 @@ export class Serial {
     done.then(leave, leave);
     return done;
   }
+
+  /** Resolves when the tasks of all keys with this beginning that are there now are done. */
+  async idle(prefix: string): Promise<void> {
+    const tails = [...this.#tails].filter(([key]) => key.startsWith(prefix)).map(([, t]) => t);
+    await Promise.allSettled(tails);
+  }
 }

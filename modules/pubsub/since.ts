@@ -3,12 +3,13 @@
  * was published meanwhile and is still there, in place of the last items.
  */
 
-import { pubsubItems } from "../../lib/hooks/pubsub_storage.ts";
 import type { Session } from "../../lib/session.ts";
 import type { Engine } from "./engine.ts";
 import { lastItemMessage } from "./events.ts";
+import { fitting, readItems, sizeOf } from "./items.ts";
 import { AGO } from "./names.ts";
 import type { Node } from "./node.ts";
+import type { Pace } from "./pace.ts";
 import { sendTo } from "./recipients.ts";
 
 /** Clocks differ: so much older items count, too (§2 rule 4). */
@@ -28,14 +29,18 @@ export async function sendSince(
   session: Session,
   since: number,
   most: number,
+  pace: Pace,
 ): Promise<number> {
-  const items = await engine.realm.host.ask(pubsubItems, node.owner, node.name, {
+  const { config } = engine.realm.host;
+  const found = await readItems(engine, node, {
     by: "modified",
     descending: true,
     above: since * 1000,
-    limit: Math.min(most, engine.realm.host.config.page_items),
-  }) ?? [];
+    limit: Math.min(most, config.page_items),
+  });
+  const items = fitting(found, config.page_bytes);
   for (const item of items.toReversed()) {
+    if (!await pace.room(sizeOf(item))) break;
     await sendTo(engine.realm, lastItemMessage(node, item), { here: [session.jid], others: [] });
   }
   return items.length;

@@ -11,8 +11,7 @@ import type { Engine } from "./engine.ts";
 import { badRequest, nodeOf, refusal, unsupported } from "./errors.ts";
 import { sendLastItem } from "./last_item.ts";
 import { PUBSUB } from "./names.ts";
-import { affiliationOf, type Node, type Subscription } from "./node.ts";
-import { isActive } from "./recipients.ts";
+import { affiliationOf, isActive, type Node, type Subscription } from "./node.ts";
 import { changedOptions, DEFAULT_OPTIONS, optionsForm } from "./subscription_options.ts";
 
 /** `<subscribe/>`, with `<options/>` if there are any (§6.3.7). */
@@ -96,7 +95,9 @@ function afterwards(engine: Engine, node: Node, subscription: Subscription): voi
 
 /** Whose presence is not known cannot be seen to go. */
 function checkTemporary(engine: Engine, jid: Jid, expire: unknown): void {
-  if (expire !== "presence" || engine.realm.host.account(jid) !== undefined) return;
+  if (expire !== "presence") return;
+  const account = engine.realm.host.account(jid);
+  if (jid.isBare ? account !== undefined : account?.session(jid.resource) !== undefined) return;
   throw refusal("bad-request", "invalid-options", {
     text: "only accounts of this server that are online subscribe temporarily",
   });
@@ -133,6 +134,7 @@ export async function handleUnsubscribe(
     const node = await engine.nodes.get(owner, name);
     if (node?.subscriptions.has(jid.full) !== true) throw notSubscribed();
     await engine.nodes.removeSubscription(node, jid.full);
+    engine.temporary.forget(node, jid.full);
     return node;
   });
   if (node.config.notify_sub) tellOwners(engine, node, jid, "none");

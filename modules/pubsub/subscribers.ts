@@ -8,9 +8,8 @@ import { tellSubscriber } from "./authorize.ts";
 import type { Engine } from "./engine.ts";
 import { nodeOf } from "./errors.ts";
 import { OWNER } from "./names.ts";
-import type { Node } from "./node.ts";
+import { isActive, type Node } from "./node.ts";
 import { ownNode } from "./owner.ts";
-import { isActive } from "./recipients.ts";
 import { DEFAULT_OPTIONS } from "./subscription_options.ts";
 
 /** `<subscriptions/>` of an owner, get and set. */

@@ -7,7 +7,7 @@ import { presenceChanged } from "../../lib/hooks/presence.ts";
 import { sessionClosed } from "../../lib/hooks/streams.ts";
 import type { Session } from "../../lib/session.ts";
 import type { Engine } from "./engine.ts";
-import type { Node, Subscription } from "./node.ts";
+import { keyOf, type Node, type Subscription } from "./node.ts";
 
 export class Temporary {
   readonly #engine: Engine;
@@ -25,11 +25,26 @@ export class Temporary {
 
   /** Remembers a subscription if it is a temporary one. */
   note(node: Node, { jid, options }: Subscription): void {
-    if (options.expire !== "presence") return;
+    if (options.expire !== "presence") return this.forget(node, jid.full);
     let nodes = this.#nodes.get(jid.full);
     if (nodes === undefined) this.#nodes.set(jid.full, nodes = new Map());
-    nodes.set(`${node.owner.bare} ${node.name}`, node);
+    nodes.set(keyOf(node.owner, node.name), node);
     this.#engine.noteSubscriber(jid);
+    // It may have gone while the subscription was being kept.
+    const { host } = this.#engine.realm;
+    const account = host.account(jid);
+    const isThere = jid.isBare
+      ? account !== undefined
+      : account?.session(jid.resource) !== undefined;
+    if (!isThere) this.#engine.soon(() => this.#end([...this.#take(jid.full)]));
+  }
+
+  /** The subscription is no more. */
+  forget(node: Node, jid: string): void {
+    const nodes = this.#nodes.get(jid);
+    if (nodes?.delete(keyOf(node.owner, node.name)) === true && nodes.size === 0) {
+      this.#nodes.delete(jid);
+    }
   }
 
   #gone({ jid, account }: Session): Promise<void> | undefined {

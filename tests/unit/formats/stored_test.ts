@@ -30,3 +30,9 @@ Deno.test("an empty stanza comes back too", () => {
   assert.equal(back.to?.full, "d@e");
   assert.equal(back.wire(), "<message to='d@e'/>");
 });
+
+Deno.test("what was kept under larger limits is read back", () => {
+  const many = Array.from({ length: 100 }, (_, i) => `a${i}='x'`).join(" ");
+  const text = `<message><x xmlns='urn:example' ${many}>${"y".repeat(300_000)}</x></message>`;
+  assert.equal(parseStored(text).wire(), text);
+});
