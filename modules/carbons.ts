@@ -20,6 +20,7 @@ import {
 } from "../lib/hooks/stanzas.ts";
 import { sessionFreeze, sessionThaw } from "../lib/hooks/streams.ts";
 import type { Jid } from "../lib/jid.ts";
+import { isLater } from "../lib/later.ts";
 import { type Account, type Session, slot } from "../lib/session.ts";
 import { message, type Stanza } from "../lib/stanza.ts";
 import type { Element } from "../lib/xml/element.ts";
@@ -137,9 +138,19 @@ function copyTo(
       if (!isEligible(account, stanza, direction)) return false;
       copy = wrapped(account, stanza, direction);
     }
-    void session.send(copy, session.jid.full);
+    send(copy, session);
   }
   return copy !== undefined;
+}
+
+/** A filter that refuses the copy does not refuse the message with it. */
+function send(copy: Stanza, session: Session): void {
+  try {
+    const sent = session.send(copy, session.jid.full);
+    if (isLater(sent)) sent.catch(() => {});
+  } catch (e) {
+    if (!(e instanceof StanzaError)) throw e;
+  }
 }
 
 function has(having: Session | readonly Session[], session: Session): boolean {

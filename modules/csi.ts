@@ -97,8 +97,10 @@ function inactive(host: Host, session: Session): void {
   const gate = new HeldStanzas({ stanzas: queue, characters: queue_bytes }, {
     domain: host.domain,
     write: (stanza, to) => session.write(stanza, to),
+    kept: (stanza) => session.outbox?.aside(stanza),
     holds: () => deadline ??= host.after(hold, () => gate.open()),
     empty: () => {
+      session.outbox?.asideOver();
       deadline?.cancel();
       deadline = undefined;
     },

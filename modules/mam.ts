@@ -200,7 +200,7 @@ function keep(
       const done = tombstones.retract({
         owner,
         peer,
-        by: message.from.bare,
+        by: message.from,
         target,
         id: message.id ?? "",
         stamp: archived.stamp,

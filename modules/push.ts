@@ -189,7 +189,12 @@ function forAccounts(host: Host, book: RegistrationBook, pusher: Pusher): void {
     if (type === "error" || type === "groupchat") return;
     // To one client, and not for the others.
     if (to?.resource !== "" && (!traits.carbons || traits.occupant)) return;
-    pusher.message(account, message, withoutSession(account));
+    const concerns = withoutSession(account);
+    // Its session is over, and has been told of while it hibernated.
+    const isNews = message.redelivered
+      ? (r: Registration) => r.pushed === undefined && concerns(r)
+      : concerns;
+    pusher.message(account, message, isNews);
   };
   host.on(messageDelivered, came);
   host.on(
@@ -198,16 +203,22 @@ function forAccounts(host: Host, book: RegistrationBook, pusher: Pusher): void {
     { priority: 900 },
   );
 
-  host.on(subscriptionRequested, (_request, account) => {
-    pusher.request(account, withoutSession(account), async () => {
-      const roster = await host.ask(rosterGet, account);
-      let pending = 0;
-      for (const item of roster?.items.values() ?? []) if (item.pendingIn !== undefined) pending++;
-      // This one may not have been kept yet.
-      return Math.max(pending, 1);
-    });
+  host.on(subscriptionRequested, ({ from }, account) => {
+    if (from === undefined) return undefined;
+    pusher.request(account, withoutSession(account), () => requestsWaiting(host, account, from));
     return undefined;
   }, { priority: -1000 });
+}
+
+/** Requests that the account is to answer, with that of `contact`; 0 if that one needs no answer. */
+async function requestsWaiting(host: Host, account: Jid, contact: Jid): Promise<number> {
+  const items = (await host.ask(rosterGet, account))?.items;
+  const known = items?.get(contact.bare);
+  if (known?.approved || known?.subscription === "from" || known?.subscription === "both") return 0;
+  // It may not have been kept yet.
+  let waiting = known?.pendingIn === undefined ? 1 : 0;
+  for (const item of items?.values() ?? []) if (item.pendingIn !== undefined) waiting++;
+  return waiting;
 }
 
 /** §8: the app server has taken its leave. The message itself goes on: it tells the client. */
@@ -241,14 +252,11 @@ async function enabled(
     });
   }
   const account = iq.from!.toBare();
-  const others = (await book.of(account)).filter((r) =>
-    r.service.full !== service || r.target !== target
-  );
+  const row = { service, target, resource: iq.from!.resource, options };
   const { registrations } = host.config;
-  if (others.length >= registrations) {
+  if (!await book.add(account, row, registrations)) {
     throw new StanzaError("policy-violation", { text: `at most ${registrations} app servers` });
   }
-  await book.add(account, { service, target, resource: iq.from!.resource, options });
   return EMPTY_RESULT;
 }
 
@@ -259,7 +267,6 @@ async function disabled(
   disable: Element,
 ): Promise<typeof EMPTY_RESULT> {
   const service = serviceIn(disable).full;
-  await book.of(iq.from!.toBare());
   await book.remove(iq.from!.toBare(), service, disable.attrs.node);
   return EMPTY_RESULT;
 }

@@ -5,14 +5,13 @@
 
 import { copiedMessage, traitsOf } from "../../lib/formats/message_traits.ts";
 import { delayElement } from "../../lib/formats/delay.ts";
-import type { Gate } from "../../lib/gate.ts";
+import { isMereState } from "../../lib/formats/mere_presence.ts";
+import type { Gate, Held } from "../../lib/gate.ts";
 import type { Stanza } from "../../lib/stanza.ts";
 import type { Element } from "../../lib/xml/element.ts";
 
-const MUC_USER_NS = "http://jabber.org/protocol/muc#user";
-
-/** What a stanza weighs that was not read from a stream, in characters. */
-const UNKNOWN_SIZE = 512;
+/** What an element weighs beside its content that was not read from a stream, in characters. */
+const UNKNOWN_SIZE = 256;
 
 /** What is held so long says when it came. */
 const WORTH_A_DELAY_MS = 5000;
@@ -45,6 +44,8 @@ export interface Outlet {
   /** Named in delays. */
   readonly domain: string;
   write(stanza: Stanza, to: string | undefined): void;
+  /** A stanza is held, perhaps in the place of another. */
+  kept(held: Held): void;
   /** The first stanza is held. */
   holds(): void;
   /** Nothing is held any more. */
@@ -98,6 +99,10 @@ export class HeldStanzas implements Gate {
     for (const entry of this.#take()) this.#outlet.write(this.#delayed(entry), entry.to);
   }
 
+  *held(): Iterable<Held> {
+    for (const [key, entry] of this.#entries) yield heldOf(key, entry);
+  }
+
   /** Gives up what is held: the session is over. */
   abandon(): Stanza[] {
     return Array.from(this.#take(), (entry) => this.#delayed(entry));
@@ -119,7 +124,7 @@ export class HeldStanzas implements Gate {
   }
 
   #keep(key: string | number, stanza: Stanza, to: string | undefined): void {
-    const size = stanza.source?.length ?? UNKNOWN_SIZE;
+    const size = weightOf(stanza);
     const old = this.#entries.get(key);
     if (old !== undefined) {
       this.#entries.delete(key);
@@ -128,25 +133,27 @@ export class HeldStanzas implements Gate {
     }
     this.savings.held++;
     this.#characters += size;
-    this.#entries.set(key, { stanza, to, since: Date.now(), size });
+    const entry = { stanza, to, since: Date.now(), size };
+    this.#entries.set(key, entry);
+    this.#outlet.kept(heldOf(key, entry));
     const { stanzas, characters } = this.#limits;
     if (this.#entries.size > stanzas || this.#characters > characters) return this.open();
     if (this.#entries.size === 1) this.#outlet.holds();
   }
 }
 
-/**
- * Presence that only says how somebody is. All else is an answer, or wants one: subscriptions, errors,
- * and the client's own presence in a room (XEP-0045 §7.2.2), which ends its entering.
- */
-function isMereState(presence: Stanza): boolean {
-  if (presence.type !== undefined && presence.type !== "unavailable") return false;
-  const room = presence.child("x", MUC_USER_NS);
-  return room === undefined || !room.children.some(isSelf);
+function heldOf(key: string | number, { stanza, to, since }: Entry): Held {
+  return { key: String(key), stanza, text: stanza.wire(to), since };
 }
 
-function isSelf(child: Element["children"][number]): boolean {
-  return typeof child !== "string" && child.name === "status" && child.attrs.code === "110";
+/** Characters, roughly: a copy or an event is our own wrapping around what somebody has sent. */
+function weightOf(element: Element): number {
+  if (element.source !== undefined) return element.source.length;
+  let size = UNKNOWN_SIZE;
+  for (const child of element.children) {
+    size += typeof child === "string" ? child.length : weightOf(child);
+  }
+  return size;
 }
 
 /** Of a chat state, or a copy of one: who has said it to whom. */

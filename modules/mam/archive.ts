@@ -114,9 +114,15 @@ export class Archive {
   async #tryToWrite(rows: readonly Row[]): Promise<void> {
     const numbers = await this.owners.numbers(rows);
     const { insert } = this.#sql;
-    const inserts = rows.map(({ owner, id, peer, resource, xml }) =>
-      insert.bind({ owner: numbers.get(owner)!, id, peer, resource, xml })
-    );
+    const inserts = [];
+    for (const { owner, id, peer, resource, xml } of rows) {
+      const number = numbers.get(owner);
+      // None: it was wiped this very moment. The other messages of the group are not to go with it.
+      if (number !== undefined) {
+        inserts.push(insert.bind({ owner: number, id, peer, resource, xml }));
+      }
+    }
+    if (inserts.length === 0) return;
     await this.store.batch(inserts);
     this.indexing.wrote(numbers.values(), rows.at(-1)!.id, rows.length);
   }

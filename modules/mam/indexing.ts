@@ -135,7 +135,7 @@ function statements(store: Store) {
           .where("owner", "=", p("owner")),
       ).onConflict((c) => c.doNothing())
     );
-  const [time, peer] = [["owner", "id"], ["owner", "peer", "id"]];
+  const [time, peer] = [["owner", "id"], ["owner", "peer", "id", "resource"]];
   return {
     byTime: range("archive_by_time", time),
     byPeer: range("archive_by_peer", peer),

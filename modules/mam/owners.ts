@@ -30,6 +30,8 @@ export class Owners {
   readonly #store: Store;
   readonly #sql: ReturnType<typeof statements>;
   readonly #known = new Recent<number>(REMEMBERED);
+  /** Archives abandoned so far: what was read before the last one was need not hold any more. */
+  #abandoned = 0;
 
   constructor(store: Store) {
     this.#store = store;
@@ -40,8 +42,9 @@ export class Owners {
   async find(owner: string): Promise<number | undefined> {
     const known = this.#known.get(owner);
     if (known !== undefined) return known;
+    const before = this.#abandoned;
     const row = await this.#sql.find.first({ owner });
-    if (row !== undefined) this.#known.set(owner, row.id);
+    if (row !== undefined && before === this.#abandoned) this.#known.set(owner, row.id);
     return row?.id;
   }
 
@@ -58,12 +61,13 @@ export class Owners {
       else missing.set(owner, host);
     }
     if (missing.size === 0) return numbers;
+    const before = this.#abandoned;
     await this.#store.batch(
       [...missing].map(([owner, host]) => this.#sql.add.bind({ host, owner })),
     );
     const rows = await this.#sql.list.all({ owners: JSON.stringify([...missing.keys()]) });
     for (const { id, owner } of rows) {
-      this.#known.set(owner, id);
+      if (before === this.#abandoned) this.#known.set(owner, id);
       numbers.set(owner, id);
     }
     return numbers;
@@ -74,7 +78,11 @@ export class Owners {
    * for the owner from now on makes a new archive. False if there was none.
    */
   async abandon(owner: string): Promise<boolean> {
-    const { changes } = await this.#sql.abandon.run({ owner });
+    const done = this.#sql.abandon.run({ owner });
+    this.#abandoned++;
+    this.#known.delete(owner);
+    const { changes } = await done;
+    this.#abandoned++;
     this.#known.delete(owner);
     return changes > 0;
   }

@@ -224,7 +224,7 @@ function sourceOf(dialect: Dialect, shape: Shape, whole: boolean): { from: strin
   }
   if (shape.ids) return { from: "archive a", key: "a.id" };
   const index = shape.peer ? "archive_by_peer" : "archive_by_time";
-  if (!whole && !shape.resource) return { from: `${index} i`, key: "i.id" };
+  if (!whole) return { from: `${index} i`, key: "i.id" };
   return { from: `${index} i cross join archive a on a.id = i.id`, key: "i.id" };
 }
 
@@ -239,7 +239,7 @@ function matching(dialect: Dialect, shape: Shape, p: Place, what: string, whole:
     sql`${id} < ${p("high")}`,
   ];
   if (shape.peer) conditions.push(sql`${of}.peer = ${p("peer")}`);
-  if (shape.resource) conditions.push(sql`a.resource = ${p("resource")}`);
+  if (shape.resource) conditions.push(sql`${of}.resource = ${p("resource")}`);
   if (shape.ids) conditions.push(sql`a.id in ${numbersOf(dialect, p("ids") as never)}`);
   if (shape.words) {
     conditions.push(

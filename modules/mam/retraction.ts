@@ -5,7 +5,9 @@
  */
 
 import { formatDateTime } from "../../lib/formats/datetime.ts";
+import { traitsOf } from "../../lib/formats/message_traits.ts";
 import { parseStored } from "../../lib/formats/stored.ts";
+import type { Jid } from "../../lib/jid.ts";
 import type { LogArea } from "../../lib/log.ts";
 import { NS } from "../../lib/ns.ts";
 import { Stanza } from "../../lib/stanza.ts";
@@ -31,8 +33,8 @@ export interface Retraction {
   readonly owner: string;
   /** Bare JID of the other party in this archive. */
   readonly peer: string;
-  /** Bare JID of who retracts. */
-  readonly by: string;
+  /** Who retracts. */
+  readonly by: Jid;
   /** `id` of the message, and of the retraction. */
   readonly target: string;
   readonly id: string;
@@ -93,13 +95,19 @@ export class Tombstones {
     const rows = await this.#sql.find.all({ owner: number, peer, before: place, attribute });
     for (const row of rows) {
       const message = parseStored(row.xml);
-      if (message.id !== target || message.from?.bare !== by) continue;
+      if (message.id !== target || !isAuthor(message, by)) continue;
       if (message.child("retracted", RETRACT_NS) !== undefined) return;
       await this.#archive.replace(number, row.id, tombstone(message, id, stamp).wire());
       await this.#search.forget(row.id);
       return;
     }
   }
+}
+
+/** Any client of the author's; of those in a room, who share its address, the one alone. */
+function isAuthor(message: Stanza, by: Jid): boolean {
+  if (message.from?.bare !== by.bare) return false;
+  return !traitsOf(message).occupant || message.from.full === by.full;
 }
 
 /** What stands in the archive in place of a retracted message (§4). */

@@ -28,6 +28,8 @@ export class Search {
   readonly #sql: ReturnType<typeof statements>;
   /** Work under way, by the number of the archive. */
   readonly #running = new Map<number, Promise<void>>();
+  /** Messages that were replaced since that work began. */
+  readonly #forgotten = new Set<number>();
 
   constructor(archive: Archive) {
     this.#archive = archive;
@@ -54,7 +56,10 @@ export class Search {
   catchUp(number: number): Promise<void> {
     const running = this.#running.get(number);
     if (running !== undefined) return running;
-    const run = this.#run(number).finally(() => this.#running.delete(number));
+    const run = this.#run(number).finally(() => {
+      this.#running.delete(number);
+      if (this.#running.size === 0) this.#forgotten.clear();
+    });
     this.#running.set(number, run);
     return run;
   }
@@ -64,8 +69,9 @@ export class Search {
     return (await this.#sql.behind.all({ host })).map((row) => row.id);
   }
 
-  /** A message was replaced: its words are gone. */
+  /** A message was replaced: its words are gone, also those that were read and not taken in yet. */
   async forget(id: number): Promise<void> {
+    if (this.#running.size > 0) this.#forgotten.add(id);
     await this.#sql.remove.run({ id });
   }
 
@@ -77,6 +83,7 @@ export class Search {
       if (rows.length === 0) return;
       const writes = [];
       for (const { id, xml } of rows) {
+        if (this.#forgotten.has(id)) continue;
         const words = wordsOf(spokenText(xml), MOST_WORDS);
         if (words.length === 0) continue;
         writes.push(add.bind({ id, words: `${markOf(number)} ${words.join(" ")}` }));

@@ -52,6 +52,8 @@ export const migrations: Migrations = {
           .addColumn("owner", integerType, (c) => c.notNull())
           .addColumn("peer", text, (c) => c.notNull())
           .addColumn("id", integerType, (c) => c.notNull())
+          // So that looking for one resource of many reads no messages.
+          .addColumn("resource", text, (c) => c.notNull())
           .addPrimaryKeyConstraint("archive_by_peer_pk", ["owner", "peer", "id"])
           .modifyEnd(sql`without rowid`).execute();
         await sql`create virtual table archive_words using fts5(
@@ -60,7 +62,7 @@ export const migrations: Migrations = {
         await db.schema.createIndex("archive_by_time").on("archive")
           .columns(["owner", "id"]).execute();
         await db.schema.createIndex("archive_by_peer").on("archive")
-          .columns(["owner", "peer", "id"]).execute();
+          .columns(["owner", "peer", "id", "resource"]).execute();
         await db.schema.createTable("archive_words")
           .addColumn("id", "bigint", (c) => c.primaryKey())
           .addColumn("words", sql`tsvector`, (c) => c.notNull())

@@ -14,7 +14,7 @@ import { Stanza } from "../../lib/stanza.ts";
 import type { ChatSettings } from "./chat_settings.ts";
 import { type Contents, type News, publication } from "./notification.ts";
 import type { Registration, RegistrationBook, Registrations } from "./registrations.ts";
-import { NONE } from "./registrations.ts";
+import { isSame, NONE } from "./registrations.ts";
 
 export interface Rules extends Contents {
   /** ms; 0: never again until the client was here. */
@@ -73,10 +73,11 @@ export class Pusher {
     });
   }
 
-  /** Somebody wants to be a contact. `count` says how many do. */
+  /** Somebody wants to be a contact. `count` says how many do; with 0 there is nothing to tell. */
   request(account: Jid, choice: Choice, count: () => Promise<number>): void {
     this.#withRegistrations(account, choice, async (due) => {
-      this.#tell(account, due, { message: undefined, requests: await count() });
+      const requests = await count();
+      if (requests > 0) this.#tell(account, due, { message: undefined, requests });
     });
   }
 
@@ -143,7 +144,7 @@ export class Pusher {
     const facts = { jid: account.bare, service: r.service.full, error: e.condition };
     if (final || r.failures >= this.#rules.failures) {
       this.#host.log.info("push disabled: the app server does not take it", facts);
-      const gone = this.#book.remove(account.toBare(), r.service.full, r.target);
+      const gone = this.#book.giveUp(account.toBare(), r);
       gone.catch((why) => this.#report(account, why));
       return;
     }
@@ -151,9 +152,19 @@ export class Pusher {
     r.notBefore = performance.now() + wait;
     this.#host.log.debug("a push has failed", { ...facts, retry_seconds: wait / 1000 });
     this.#host.after(wait, () => {
-      // Not if the client has come by itself.
-      if (r.pushed !== undefined && !r.over && !r.underWay) void this.#push(account, r, news);
+      this.#again(account, r, news).catch((why) => this.#report(account, why));
     });
+  }
+
+  async #again(account: Jid, failed: Registration, news: News): Promise<void> {
+    // Not if the client has come by itself.
+    if (failed.pushed === undefined || failed.over) return;
+    const r = (await this.#book.of(account)).find((other) => isSame(other, failed));
+    if (r === undefined || r.over || r.underWay) return;
+    // Forgotten in between, and read again: or it would have failed for the first time for ever.
+    r.failures = Math.max(r.failures, failed.failures);
+    r.missed = Math.max(r.missed, failed.missed);
+    await this.#push(account, r, news);
   }
 }
 

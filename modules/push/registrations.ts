@@ -48,6 +48,8 @@ export class RegistrationBook {
   readonly #table: PushTable;
   readonly #recent: Recent<Registrations>;
   readonly #loading = new Map<string, Promise<Registrations>>();
+  /** The last change under way, by node: changes of one list wait for each other. */
+  readonly #changes = new Map<string, Promise<unknown>>();
 
   constructor(host: ModuleHost, table: PushTable, remembered: number) {
     this.#host = host;
@@ -86,16 +88,34 @@ export class RegistrationBook {
     return list;
   }
 
-  /** Enabled, anew or again. */
-  async add(account: Jid, row: Row): Promise<void> {
-    await this.#table.set(account, row);
-    const list = await this.of(account);
-    const registration = fromRow(row);
-    this.#keep(account, [...list.filter((r) => !over(r, isAt(r, row))), registration]);
+  /** Enabled, anew or again; false if the account has `most` others. */
+  add(account: Jid, row: Row, most: number): Promise<boolean> {
+    return this.#inTurn(account, async () => {
+      const list = await this.of(account);
+      const others = list.filter((r) => !isAt(r, row));
+      if (others.length >= most) return false;
+      await this.#table.set(account, row);
+      for (const r of list) if (!others.includes(r)) r.over = true;
+      this.#keep(account, [...others, fromRow(row)]);
+      return true;
+    });
   }
 
   /** Disabled; all nodes of the app server without a `target`. */
-  async remove(account: Jid, service: string, target?: string): Promise<void> {
+  remove(account: Jid, service: string, target?: string): Promise<void> {
+    return this.#inTurn(account, () => this.#remove(account, service, target));
+  }
+
+  /** The app server does not take it; nothing happens if it was enabled again meanwhile. */
+  giveUp(account: Jid, registration: Registration): Promise<void> {
+    return this.#inTurn(account, async () => {
+      if (registration.over) return;
+      registration.over = true;
+      await this.#remove(account, registration.service.full, registration.target);
+    });
+  }
+
+  async #remove(account: Jid, service: string, target: string | undefined): Promise<void> {
     const list = await this.of(account);
     const gone = list.filter((r) => isAt(r, { service, target: target ?? r.target }));
     if (gone.length === 0) return;
@@ -105,11 +125,28 @@ export class RegistrationBook {
     for (const r of gone) await this.#table.remove(account, service, r.target);
   }
 
-  async wipe(account: Jid): Promise<void> {
-    for (const r of this.known(account) ?? NONE) r.over = true;
-    this.#keep(account, NONE);
-    await this.#table.wipe(account);
-    this.#recent.delete(account.node);
+  wipe(account: Jid): Promise<void> {
+    return this.#inTurn(account, async () => {
+      for (const r of this.known(account) ?? NONE) r.over = true;
+      this.#keep(account, NONE);
+      await this.#table.wipe(account);
+      this.#recent.delete(account.node);
+    });
+  }
+
+  async #inTurn<T>(account: Jid, change: () => Promise<T>): Promise<T> {
+    const { node } = account;
+    const before = this.#changes.get(node);
+    const run = (async () => {
+      await before?.catch(() => {});
+      return await change();
+    })();
+    this.#changes.set(node, run);
+    try {
+      return await run;
+    } finally {
+      if (this.#changes.get(node) === run) this.#changes.delete(node);
+    }
   }
 
   /** The account's last session is over. */
@@ -148,12 +185,11 @@ function fromRow({ service, target, resource, options }: Row): Registration {
   };
 }
 
-function isAt(r: Registration, { service, target }: { service: string; target: string }): boolean {
-  return r.service.full === service && r.target === target;
+/** Whether both are at the same app server and node. */
+export function isSame(a: Registration, b: Registration): boolean {
+  return a.service.full === b.service.full && a.target === b.target;
 }
 
-/** Marks what another takes the place of. */
-function over(r: Registration, is: boolean): boolean {
-  if (is) r.over = true;
-  return is;
+function isAt(r: Registration, { service, target }: { service: string; target: string }): boolean {
+  return r.service.full === service && r.target === target;
 }

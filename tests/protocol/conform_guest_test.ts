@@ -24,6 +24,9 @@ async function guest(server: TestServer): Promise<TestClient> {
   return client;
 }
 
+/** What a guest has written to others stays in their archives, as it stays in their memory. */
+const OF_OTHERS: ReadonlySet<string> = new Set(["archive.peer", "archive.xml"]);
+
 /** Names of tables in which anything of the host is kept. */
 async function traces(server: TestServer, domain: string): Promise<string[]> {
   const { store } = server.inner;
@@ -37,6 +40,13 @@ async function traces(server: TestServer, domain: string): Promise<string[]> {
     }
   }
   return found;
+}
+
+/** Whose archives have a message in them. */
+async function archives(server: TestServer): Promise<string[]> {
+  const rows = await sql<{ owner: string }>`select distinct o.owner from archive a
+    left join archive_owners o on o.id = a.owner order by o.owner`.execute(server.inner.store.db);
+  return rows.rows.map((row) => row.owner);
 }
 
 Deno.test("a guest logs in where the host allows it, and nowhere else", () =>
@@ -112,7 +122,9 @@ Deno.test("with its session all goes that a guest has left, in the database and 
     await alice.eventually("<message type='error' id='late'/>");
     await alice.close();
     await isBackTo(server, before);
-    assert.deepEqual(await traces(server, "guests.test"), []);
+    const left = await traces(server, "guests.test");
+    assert.deepEqual(left.filter((place) => !OF_OTHERS.has(place)), []);
+    assert.deepEqual(await archives(server), ["alice@localhost"], "its own is gone");
   }));
 
 Deno.test("a server that stops leaves nothing of its guests", () =>

@@ -14,6 +14,53 @@ const DISCO_INFO = "http://jabber.org/protocol/disco#info";
 const ROSTER = "jabber:iq:roster";
 const ALL = Object.keys(builtin);
 
+const PUBSUB = "http://jabber.org/protocol/pubsub";
+
+/** What an account's own nodes can do (XEP-0060 §10, XEP-0163 §6.1). */
+const PEP_FEATURES = [
+  "access-presence",
+  "auto-create",
+  "auto-subscribe",
+  "config-node",
+  "config-node-max",
+  "create-and-configure",
+  "create-nodes",
+  "delete-items",
+  "delete-nodes",
+  "filtered-notifications",
+  "instant-nodes",
+  "item-ids",
+  "last-published",
+  "leased-subscription",
+  "manage-subscriptions",
+  "member-affiliation",
+  "meta-data",
+  "modify-affiliations",
+  "multi-items",
+  "outcast-affiliation",
+  "persistent-items",
+  "presence-notifications",
+  "presence-subscribe",
+  "publish",
+  "publish-node-full",
+  "publish-only-affiliation",
+  "publish-options",
+  "publisher-affiliation",
+  "pubsub-on-a-jid",
+  "purge-nodes",
+  "retract-items",
+  "retrieve-affiliations",
+  "retrieve-default",
+  "retrieve-default-sub",
+  "retrieve-items",
+  "retrieve-subscriptions",
+  "rsm",
+  "since",
+  "subscribe",
+  "subscription-notifications",
+  "subscription-options",
+];
+
 /** What a server shows of itself: features of streams, and of service discovery. */
 type Shown = readonly string[];
 
@@ -22,6 +69,8 @@ type Shown = readonly string[];
  * `form` a form there, `before` and `after` are stream features before and after the login.
  */
 const goesWith: Readonly<Record<string, readonly string[]>> = {
+  adhoc: ["host http://jabber.org/protocol/commands"],
+  admin: [], // commands, for admins only
   auth: [], // its own test below: without it there is no login to look from
   avatars: ["account urn:xmpp:pep-vcard-conversion:0"],
   bind2: [], // within the features of sasl2
@@ -38,12 +87,16 @@ const goesWith: Readonly<Record<string, readonly string[]>> = {
     "after c http://jabber.org/protocol/caps",
     "after c urn:xmpp:caps",
   ],
+  carbons: ["host urn:xmpp:carbons:2", "host urn:xmpp:carbons:rules:0"],
   client_access: ["account urn:xmpp:cam:0"],
   contact: ["form http://jabber.org/network/serverinfo"],
+  csi: ["after csi urn:xmpp:csi:0"],
   disco: [], // all of disco#info; its own test below
   displayed_sync: ["account urn:xmpp:mds:server-assist:0"],
   external_services: ["host urn:xmpp:extdisco:2"],
   fast: [], // within the features of sasl2
+  http_upload: [], // at a domain of its own
+  invites: ["before register urn:xmpp:invite", "before register urn:xmpp:ibr-token:0"],
   last: ["host jabber:iq:last", "account jabber:iq:last"],
   limits: ["before limits urn:xmpp:stream-limits:0", "after limits urn:xmpp:stream-limits:0"],
   mam: [
@@ -57,6 +110,18 @@ const goesWith: Readonly<Record<string, readonly string[]>> = {
   ],
   multicast: ["host http://jabber.org/protocol/address"],
   offline: ["host msgoffline", "host http://jabber.org/protocol/offline"],
+  pep: [
+    `account ${PUBSUB}`,
+    ...PEP_FEATURES.map((name) => `account ${PUBSUB}#${name}`),
+    "account urn:xmpp:order-by:1",
+    // All that lives in nodes of the account.
+    "account urn:ietf:params:xml:ns:vcard-4.0",
+    "account urn:xmpp:bookmarks-conversion:0",
+    "account urn:xmpp:bookmarks:1#compat",
+    "account urn:xmpp:bookmarks:1#compat-pep",
+    "account urn:xmpp:mds:server-assist:0",
+    "account urn:xmpp:pep-vcard-conversion:0",
+  ],
   ping: ["host urn:xmpp:ping", "account urn:xmpp:ping"],
   presence: ["after sub urn:xmpp:features:pre-approval"],
   private: [
@@ -66,7 +131,15 @@ const goesWith: Readonly<Record<string, readonly string[]>> = {
     "account urn:xmpp:bookmarks-conversion:0",
   ],
   proxy65: [], // at a domain of its own
-  register: ["host jabber:iq:register", "before register http://jabber.org/features/iq-register"],
+  push: ["account urn:xmpp:push:0"],
+  pubsub: [], // at a domain of its own
+  register: [
+    "host jabber:iq:register",
+    "before register http://jabber.org/features/iq-register",
+    // An invitation is redeemed by registering.
+    "before register urn:xmpp:invite",
+    "before register urn:xmpp:ibr-token:0",
+  ],
   reports: ["host urn:xmpp:reporting:1"],
   roster: [
     "after ver urn:xmpp:features:rosterver",
@@ -76,6 +149,7 @@ const goesWith: Readonly<Record<string, readonly string[]>> = {
   sasl2: ["before authentication urn:xmpp:sasl:2"],
   sasl_upgrade: [], // within the features of sasl2
   stable_ids: ["host urn:xmpp:sid:0", "account urn:xmpp:sid:0"],
+  stream_management: ["after sm urn:xmpp:sm:3"],
   time: ["host urn:xmpp:time"],
   // Without vCards there is nothing to convert avatars to.
   vcard: [
@@ -163,6 +237,9 @@ const asked: Readonly<Record<string, string>> = {
   [DISCO_INFO]: `<query xmlns='${DISCO_INFO}'/>`,
   "http://jabber.org/protocol/disco#items":
     "<query xmlns='http://jabber.org/protocol/disco#items'/>",
+  "http://jabber.org/protocol/commands":
+    "<query xmlns='http://jabber.org/protocol/disco#items' node='http://jabber.org/protocol/commands'/>",
+  [PUBSUB]: `<pubsub xmlns='${PUBSUB}'><subscriptions/></pubsub>`,
   "jabber:iq:last": "<query xmlns='jabber:iq:last'/>",
   "jabber:iq:version": "<query xmlns='jabber:iq:version'/>",
   "jabber:iq:register": "<query xmlns='jabber:iq:register'/>",
@@ -170,6 +247,8 @@ const asked: Readonly<Record<string, string>> = {
   "urn:xmpp:blocking": "<blocklist xmlns='urn:xmpp:blocking'/>",
   "urn:xmpp:cam:0": "<list xmlns='urn:xmpp:cam:0'/>",
   "urn:xmpp:extdisco:2": "<services xmlns='urn:xmpp:extdisco:2'/>",
+  "urn:xmpp:mam:2": "<query xmlns='urn:xmpp:mam:2'/>",
+  "urn:xmpp:mam:2#extended": "<metadata xmlns='urn:xmpp:mam:2'/>",
   "urn:xmpp:ping": "<ping xmlns='urn:xmpp:ping'/>",
   "urn:xmpp:time": "<time xmlns='urn:xmpp:time'/>",
   "vcard-temp": "<vCard xmlns='vcard-temp'/>",
@@ -181,12 +260,21 @@ const asked: Readonly<Record<string, string>> = {
   "urn:xmpp:bookmarks-conversion:0": "",
   "urn:xmpp:bookmarks:1#compat": "",
   "urn:xmpp:bookmarks:1#compat-pep": "",
+  "urn:xmpp:carbons:2": "",
+  "urn:xmpp:carbons:rules:0": "",
+  "urn:xmpp:fulltext:0": "",
+  "urn:xmpp:mam:2#groupchat-field": "",
   "urn:xmpp:mds:server-assist:0": "",
+  "urn:xmpp:message-retract:1": "",
+  "urn:xmpp:message-retract:1#tombstone": "",
+  "urn:xmpp:order-by:1": "",
   "urn:xmpp:pep-vcard-conversion:0": "",
+  "urn:xmpp:push:0": "",
   "urn:xmpp:reporting:1": "",
   "urn:xmpp:sid:0": "",
   "urn:xmpp:caps": "",
   "http://jabber.org/protocol/caps": "",
+  ...Object.fromEntries(PEP_FEATURES.map((name) => [`${PUBSUB}#${name}`, ""])),
 };
 
 /** These serve the account of whoever asks, without `to`. */
@@ -194,6 +282,8 @@ const OWN: ReadonlySet<string> = new Set([
   "jabber:iq:private",
   "urn:xmpp:blocking",
   "urn:xmpp:cam:0",
+  "urn:xmpp:mam:2",
+  "urn:xmpp:mam:2#extended",
   "http://jabber.org/protocol/offline",
 ]);
 

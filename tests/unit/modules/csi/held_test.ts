@@ -11,6 +11,7 @@ function gate(limits = { stanzas: 100, characters: 100_000 }) {
     write: (stanza, to) => written.push(stanza.wire(to)),
     holds: () => told.push("holds"),
     empty: () => told.push("empty"),
+    kept: () => {},
     urgent: () => told.push("urgent"),
   });
   const takes = (xml: string, to?: string) => held.takes(parseStored(xml), to);

@@ -137,7 +137,7 @@ test("a retracted message leaves a tombstone in its place", async ({ store }) =>
     tombstones.retract({
       owner: OWNER,
       peer: "juliet@a.org",
-      by,
+      by: jid(by),
       target,
       id: "r1",
       stamp: Date.UTC(2026, 3, 1),

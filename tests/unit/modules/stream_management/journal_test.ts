@@ -14,7 +14,7 @@ import {
   STATE,
 } from "../../../../modules/stream_management/journal.ts";
 import { Queue } from "../../../../modules/stream_management/queue.ts";
-import { replay, type Saved } from "../../../../modules/stream_management/records.ts";
+import { type Aside, replay, type Saved } from "../../../../modules/stream_management/records.ts";
 import { parseSegment, Segments } from "../../../../modules/stream_management/segments.ts";
 
 /** A session as the journal sees it. */
@@ -29,6 +29,9 @@ class Client implements Journalled {
   countWritten = 0;
   presence: string | undefined = undefined;
   frozen: Record<string, unknown> = {};
+  /** What a gate holds, and what of it was not written. */
+  held: Aside[] = [];
+  asides: (Aside | undefined)[] = [];
   /** Called when a group is written. */
   wake = () => {};
 
@@ -42,6 +45,12 @@ class Client implements Journalled {
 
   state() {
     return { presence: this.presence, frozen: this.frozen };
+  }
+
+  takeAside(all: boolean) {
+    const noted = this.asides;
+    this.asides = [];
+    return all ? this.held : noted;
   }
 
   journalled(): void {
@@ -70,7 +79,7 @@ async function bench(
   const pledges = new Durability();
   const segments = new Segments(folder, "process");
   await segments.read();
-  const journal = new Journal(segments, pledges, log.area("test"), segmentBytes);
+  const journal = new Journal(segments, pledges, log.area("test"), segmentBytes, () => []);
   await journal.start();
   try {
     await f({ folder, pledges, journal, lines });

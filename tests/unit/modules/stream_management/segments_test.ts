@@ -25,17 +25,17 @@ for (const durability of ["process", "full"] as const) {
   Deno.test(`what was appended is read (${durability})`, () =>
     inFolder(async (folder) => {
       const first = new Segments(folder, durability);
-      assert.deepEqual(await first.read(), { frames: [], damaged: 0 });
+      assert.deepEqual(await first.read(), { frames: [], damaged: 0, foreign: false });
       await first.begin((append) => append(CONTENTS[0]!));
       for (const content of CONTENTS.slice(1)) await first.append(content);
       const second = new Segments(folder, durability);
-      assert.deepEqual(await second.read(), { frames: CONTENTS, damaged: 0 });
+      assert.deepEqual(await second.read(), { frames: CONTENTS, damaged: 0, foreign: false });
       first.close();
       await second.begin((append) => append("all"));
       await second.append("more");
       second.close();
       const third = new Segments(folder, durability);
-      assert.deepEqual(await third.read(), { frames: ["all", "more"], damaged: 0 });
+      assert.deepEqual(await third.read(), { frames: ["all", "more"], damaged: 0, foreign: false });
       assert.deepEqual([...Deno.readDirSync(folder)].map((e) => e.name), ["2.journal"]);
     }));
 }
@@ -76,7 +76,7 @@ Deno.test("a byte that is wrong ends it there; zeros at the end are nothing", ()
   }
   const zeros = new Uint8Array(bytes.length + 4096);
   zeros.set(bytes);
-  assert.deepEqual(parseSegment(zeros), { frames: ["one", "two"], damaged: 4096 });
+  assert.deepEqual(parseSegment(zeros), { frames: ["one", "two"], damaged: 4096, foreign: false });
   assert.deepEqual(parseSegment(makeFrame("something else")).frames, []);
 });
 
