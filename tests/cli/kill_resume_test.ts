@@ -29,14 +29,12 @@ function counted(ids: Iterable<string>): Map<string, number> {
 async function archived(confab: Confab, name: string): Promise<Map<string, number>> {
   const client = await login(confab.server, name, { tls: "none", resource: "archive" });
   const bodies: string[] = [];
-  for (let after: string | undefined;;) {
-    const { bodies: more, last, complete } = await page(
-      client,
-      set("<max>200</max>", after === undefined ? "" : `<after>${after}</after>`),
-    );
-    bodies.push(...more);
-    if (complete) break;
-    after = last;
+  let next = "";
+  for (let complete = false; !complete;) {
+    const got = await page(client, set("<max>200</max>", next));
+    bodies.push(...got.bodies);
+    complete = got.complete;
+    next = `<after>${got.last}</after>`;
   }
   client.cut();
   return counted(bodies);
