@@ -218,7 +218,8 @@ function keep(
 
 /** The archives of the host's accounts. */
 async function accounts(host: Host, archive: Archive, pages: Pages): Promise<void> {
-  host.feature(RETRACT_NS);
+  // The account announces its archive (§7); profanity and others look for it at the server.
+  host.feature(RETRACT_NS, MAM_NS);
   host.accountFeature(MAM_NS, MAM_EXTENDED_NS, MAM_GROUPCHAT_FIELD, RETRACT_NS);
   if (host.config.full_text) host.accountFeature(FULLTEXT_NS);
   if (host.config.tombstones) host.accountFeature(TOMBSTONE_FEATURE);

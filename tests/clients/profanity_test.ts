@@ -6,21 +6,8 @@
 import assert from "node:assert/strict";
 import { startConfab, tempFolder, toml } from "../cli/process.ts";
 import { hasProfanity } from "./available.ts";
+import { startProfanity } from "./profanity.ts";
 import { xmppJs } from "./start.ts";
-import { Terminal } from "./terminal.ts";
-
-async function startProfanity(folder: string): Promise<Terminal> {
-  const env: Record<string, string> = { HOME: folder, LC_ALL: "C.UTF-8" };
-  for (const kind of ["CONFIG", "DATA", "CACHE", "STATE"]) {
-    env[`XDG_${kind}_HOME`] = `${folder}/${kind.toLowerCase()}`;
-    await Deno.mkdir(`${folder}/${kind.toLowerCase()}/profanity`, { recursive: true });
-  }
-  const settings = "[notifications]\nmessage=off\n[ui]\nsplash=false\nwrap=false\n";
-  await Deno.writeTextFile(`${folder}/config/profanity/profrc`, settings);
-  const terminal = await Terminal.start("profanity", env);
-  await terminal.shows(/Type '\/help' to show complete help/);
-  return terminal;
-}
 
 for (const [tls, how] of [["trust", "STARTTLS"], ["legacy", "direct TLS"]] as const) {
   if (!await hasProfanity()) break;

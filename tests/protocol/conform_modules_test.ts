@@ -101,6 +101,7 @@ const goesWith: Readonly<Record<string, readonly string[]>> = {
   limits: ["before limits urn:xmpp:stream-limits:0", "after limits urn:xmpp:stream-limits:0"],
   mam: [
     "host urn:xmpp:message-retract:1",
+    "host urn:xmpp:mam:2",
     "account urn:xmpp:mam:2",
     "account urn:xmpp:mam:2#extended",
     "account urn:xmpp:mam:2#groupchat-field",
