@@ -60,6 +60,10 @@ Deno.test({
     confab.child.kill("SIGKILL");
     await confab.exited();
     await confab.start();
-    assert.match(confab.err, /stream_management sessions restored +count=4/);
+    const restored = /stream_management sessions restored +count=4/;
+    for (let i = 0; i < 100 && !restored.test(confab.err); i++) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    assert.match(confab.err, restored);
   },
 });
