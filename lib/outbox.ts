@@ -3,6 +3,7 @@
  * Stream management gives one to a session; all others write to their streams.
  */
 
+import type { Held } from "./gate.ts";
 import type { Later } from "./later.ts";
 import type { Stanza } from "./stanza.ts";
 
@@ -13,11 +14,20 @@ import type { Stanza } from "./stanza.ts";
 export type KeptElsewhere = "no" | "until-safe" | "yes";
 
 export interface Outbox {
+  /** Since when the session has waited for another stream, ms since the epoch; 0 while it has one. */
+  readonly lostAt: number;
+
   /**
    * Takes over a stanza to the client: keeps its text until the client has it, and sends it if there
    * is a stream. `stanza` is what it was made of, where that is known.
    */
   push(text: string, stanza: Stanza | undefined, kept: KeptElsewhere): void;
+
+  /** The session's gate holds a stanza back: it is kept as well as if it had been pushed. */
+  aside(held: Held): void;
+
+  /** The gate holds nothing any more: all has been pushed, or is of no use. */
+  asideOver(): void;
 
   /** A stanza of the client's is being handled; it counts when that is done. */
   handled(done: Later<void>): Later<void>;

@@ -25,7 +25,7 @@ import { verifyClientCertificate } from "./tls/certificate.ts";
 import type { Endpoints } from "./certificates.ts";
 import { loadEndpoints } from "./certificates.ts";
 import { endpoints } from "./config/checks.ts";
-import { HttpGate } from "./http/gate.ts";
+import { HttpGate, mostHttpConnections } from "./http/gate.ts";
 import type { Listener } from "./listener.ts";
 import { listen } from "./listener.ts";
 import type { Registry } from "./registry.ts";
@@ -293,11 +293,9 @@ export class Server {
   }
 
   /** As configured, as far as the system has room. */
-  #admissionLimits({ limits }: Config): AdmissionLimits {
-    return {
-      ...limits,
-      connections: Math.min(limits.connections, roomForConnections().connections),
-    };
+  #admissionLimits(config: Config): AdmissionLimits {
+    const room = roomForConnections().connections - mostHttpConnections(config);
+    return { ...config.limits, connections: Math.min(config.limits.connections, room) };
   }
 
   /** Of streams that have not logged in yet. */

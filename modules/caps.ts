@@ -24,8 +24,15 @@ import {
   discoNodeInfo,
 } from "../lib/hooks/disco.ts";
 import { presenceChanged } from "../lib/hooks/presence.ts";
-import { sessionClosed, streamFeatures } from "../lib/hooks/streams.ts";
 import {
+  sessionClosed,
+  sessionFreeze,
+  sessionResumed,
+  sessionThaw,
+  streamFeatures,
+} from "../lib/hooks/streams.ts";
+import {
+  type Announcement,
   announcementIn,
   Cache,
   CAPS1_NS,
@@ -65,6 +72,25 @@ interface Shown {
 
 const shownBy = slot<Shown>();
 
+/** What is kept of it over a restart of the server (XEP-0198). */
+interface Frozen {
+  readonly mark: string;
+  readonly announced: Announcement;
+  readonly features: readonly string[] | undefined;
+  /** They were not verified. */
+  readonly own: boolean;
+}
+
+function frozen({ mark, known, own }: Shown): Frozen {
+  const features = own ?? known.features;
+  return {
+    mark,
+    announced: known.announced,
+    features: features && [...features],
+    own: own !== undefined,
+  };
+}
+
 /** Sessions with a query under way: each is asked one thing at a time. */
 const isAsked = slot<true>();
 
@@ -80,6 +106,12 @@ export default defineModule({
     host.on(presenceChanged, (session, presence) => learning.presence(session, presence));
     host.on(sessionClosed, (session) => learning.gone(session));
     host.on(clientFeatures, (session) => featuresOf(session));
+    host.on(sessionResumed, (session) => learning.resumed(session));
+    host.on(sessionFreeze, (state, session) => {
+      const shown = shownBy.get(session);
+      if (shown !== undefined) state.caps = frozen(shown);
+    });
+    host.on(sessionThaw, (session, state) => learning.thaw(session, state.caps as Frozen));
   },
 });
 
@@ -124,6 +156,25 @@ class Learning {
     if (known.features !== undefined) return this.#tell(session, known.features);
     known.waiting.add(session);
     if (known.asked === undefined) this.#ask(known);
+  }
+
+  /** It is back after a restart of the server; nobody is told, for it has had what follows. */
+  thaw(session: Session, kept: Frozen | undefined): void {
+    if (kept === undefined || session.presence === undefined) return;
+    const { mark, announced, own } = kept;
+    const known = this.#cache.entry(announced);
+    const features = kept.features && new Set(kept.features);
+    if (!own) known.features ??= features;
+    shownBy.set(session, { mark, known, own: own ? features : undefined });
+  }
+
+  /** A client that could not answer while it was away is asked again. */
+  resumed(session: Session): void {
+    const known = shownBy.get(session)?.known;
+    if (known === undefined || known.asked !== undefined) return;
+    if (featuresOf(session) !== undefined) return;
+    known.waiting.add(session);
+    this.#ask(known);
   }
 
   gone(session: Session): void {
@@ -202,6 +253,7 @@ class Learning {
   }
 
   #tell(session: Session, features: ReadonlySet<string>): void {
+    session.changed();
     void this.#host.tell(clientFeaturesKnown, session, features);
   }
 }

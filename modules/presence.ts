@@ -20,7 +20,14 @@ import {
 import { rosterGet, rosterItemRemoved } from "../lib/hooks/roster.ts";
 import { rosterChange } from "../lib/hooks/roster_changes.ts";
 import { iqToSession } from "../lib/hooks/stanzas.ts";
-import { sessionClosed, sessionFreeze, sessionThaw, streamFeatures } from "../lib/hooks/streams.ts";
+import {
+  sessionClosed,
+  sessionFreeze,
+  sessionResumed,
+  sessionsVanished,
+  sessionThaw,
+  streamFeatures,
+} from "../lib/hooks/streams.ts";
 import { flag, setting, wholeNumber } from "../lib/config/setting.ts";
 import { xml } from "../lib/xml/element.ts";
 import { Broadcaster } from "./presence/broadcast.ts";
@@ -131,6 +138,8 @@ function notifications(host: ModuleHost<Settings>, book: ContactBook): void {
     }
     broadcaster.restored(session);
   });
+  host.on(sessionResumed, (session) => broadcaster.resumed(session));
+  host.on(sessionsVanished, (jids) => broadcaster.vanished(jids));
 }
 
 /** What the presence of an account allows others to learn and do. */

@@ -17,18 +17,27 @@ import { hostClosing } from "../lib/hooks/closing.ts";
 import { bind2Inline, boundInline, resumeInline, sasl2Inline } from "../lib/hooks/inline.ts";
 import { presenceChanged } from "../lib/hooks/presence.ts";
 import { streamElement } from "../lib/hooks/stanzas.ts";
-import { loggedIn, negotiationElement, streamFeatures } from "../lib/hooks/streams.ts";
+import {
+  loggedIn,
+  negotiationElement,
+  sessionClosed,
+  sessionsVanished,
+  streamFeatures,
+} from "../lib/hooks/streams.ts";
 import type { Host } from "../lib/host.ts";
+import { StreamError } from "../lib/errors.ts";
+import { Jid } from "../lib/jid.ts";
 import type { Later } from "../lib/later.ts";
 import { then } from "../lib/later.ts";
 import { defineModule, type ModuleHost } from "../lib/module.ts";
+import { NS } from "../lib/ns.ts";
 import { loginOf } from "../lib/stream/login.ts";
 import type { Negotiation } from "../lib/stream/negotiation.ts";
 import type { Element } from "../lib/xml/element.ts";
 import { xml } from "../lib/xml/element.ts";
+import { SM_NS } from "./stream_management/asker.ts";
 import { Journal } from "./stream_management/journal.ts";
 import { Keeper } from "./stream_management/keeper.ts";
-import { SM_NS } from "./stream_management/managed.ts";
 import { replay, type Saved } from "./stream_management/records.ts";
 import { restore } from "./stream_management/restore.ts";
 import { enable, failed, onElement, resume } from "./stream_management/resume.ts";
@@ -37,6 +46,19 @@ import { config, type Settings } from "./stream_management/settings.ts";
 
 /** How long sessions wait for the module to be loaded again with other settings, in ms. */
 const RELOAD_MS = 5000;
+
+/** What the module does with a host's journal after it was unloaded. */
+interface Aftermath {
+  done: Promise<void>;
+  /** It is loaded again. */
+  cancel(): void;
+}
+
+/**
+ * Hosts whose journal was read. When the module is loaded again, all that is in it has gone on without
+ * the module, or is over and dealt with.
+ */
+const aftermaths = new WeakMap<Host, Aftermath>();
 
 export default defineModule({
   name: "stream_management",
@@ -47,7 +69,8 @@ export default defineModule({
     const keeper = new Keeper(host);
     onStreams(host, keeper);
     inline(host, keeper);
-    host.on(presenceChanged, (session) => session.changed());
+    host.on(presenceChanged, (session) => keeper.presence(session));
+    host.on(sessionClosed, (session) => keeper.hide(session));
     return keepJournal(host, keeper);
   },
 });
@@ -89,7 +112,13 @@ function inline(host: ModuleHost<Settings>, keeper: Keeper): void {
   host.on(bind2Inline, (namespaces) => [...namespaces, SM_NS]);
   host.on(resumeInline, (n, account, request) => {
     const element = request.is("resume", SM_NS) ? request : request.child("resume", SM_NS);
-    return element === undefined ? undefined : resume(keeper, n, account, element);
+    if (element === undefined) return undefined;
+    return then(resume(keeper, n, account, element), (resumption) => {
+      // The client has come again meanwhile. It would be bound here now, and as the same client end
+      // the session that its other connection is about to have.
+      if (resumption.answer.child("conflict", NS.stanzaErrors) === undefined) return resumption;
+      throw new StreamError("conflict", "resumed on another stream");
+    });
   });
   host.on(boundInline, (elements, session, request) => {
     const element = request.child("enable", SM_NS);
@@ -118,33 +147,70 @@ function keepJournal(host: ModuleHost<Settings>, keeper: Keeper): Later<void> {
     await close();
     if (isClosing || core === undefined) return;
     const late = core;
-    late.server.deadlines.after(RELOAD_MS, () => keeper.abandon(late));
+    const deadline = late.server.deadlines.after(RELOAD_MS, () => {
+      aftermath.done = keeper.abandon(late).then(() => segments.forget());
+    });
+    const aftermath = { done: Promise.resolve(), cancel: () => deadline.cancel() };
+    aftermaths.set(late, aftermath);
   });
 
   return host.onOpen(async (itself) => {
     core = itself;
+    const before = aftermaths.get(itself);
+    before?.cancel();
     keeper.adopt(host.accounts());
+    await before?.done;
     await segments.lock();
-    const saved = await readSessions(host, segments);
-    const count = await restore(keeper, itself, saved);
-    if (count > 0) host.log.info("sessions restored", { count });
+    if (before === undefined) await bringBack(keeper, itself, segments);
     if (durability === "off") return await segments.clear();
-    const journal = new Journal(segments, itself.server.durability, host.log, segment_bytes);
+    const journal = new Journal(
+      segments,
+      itself.server.durability,
+      host.log,
+      segment_bytes,
+      () => keeper.shown(),
+    );
     keeper.startJournal(journal);
     await journal.start();
   });
 }
 
+/** Restores the sessions in the journal, and says which are lost with the server's process. */
+async function bringBack(keeper: Keeper, itself: Host, segments: Segments): Promise<void> {
+  const { host } = keeper;
+  const shown = new Set<string>();
+  const saved = await readSessions(host, segments, shown);
+  const count = await restore(keeper, itself, saved);
+  if (count === 0) return;
+  host.log.info("sessions restored", { count });
+  for (const { opened, state } of saved) {
+    if (state.presence !== undefined) shown.add(`${opened.node}/${opened.resource}`);
+  }
+  const lost: Jid[] = [];
+  for (const name of shown) {
+    const at = name.indexOf("/");
+    const jid = Jid.of(name.slice(0, at), host.domain).withResource(name.slice(at + 1));
+    if (itself.session(jid)?.presence === undefined) lost.push(jid);
+  }
+  if (lost.length > 0) await host.tell(sessionsVanished, lost);
+}
+
 async function readSessions(
   host: ModuleHost<Settings>,
   segments: Segments,
+  shown: Set<string>,
 ): Promise<readonly Saved[]> {
-  const { frames, damaged } = await segments.read();
+  const { frames, damaged, foreign } = await segments.read();
+  if (foreign) {
+    host.log.error("the journal is damaged or of another version; it is set aside");
+    await segments.setAside();
+    return [];
+  }
   if (damaged > 0) {
     host.log.warn("the end of the journal is damaged and was cut off", { bytes: damaged });
   }
   try {
-    return replay(frames);
+    return replay(frames, shown);
   } catch (e) {
     host.log.error("the journal cannot be read; it is set aside", { error: String(e) });
     await segments.setAside();

@@ -129,7 +129,11 @@ const http = table({
     ["127.0.0.1", "::1"],
     "Reverse proxies (addresses, or networks as 10.0.0.0/8) whose X-Forwarded-For is believed.",
   ),
-  connections: setting(wholeNumber(1, 1_000_000), 1000, "HTTP connections at a time."),
+  connections: setting(
+    wholeNumber(1, 1_000_000),
+    1000,
+    "HTTP connections at a time; never more than half of limits.connections.",
+  ),
   body_bytes: setting(
     bytes(1_000, 1 << 30),
     "64 KiB",
@@ -346,7 +350,7 @@ export const coreEntries = {
   data: setting(
     text("the path of a folder"),
     "./data",
-    "Folder of the database, the certificates the server makes, and its control socket.",
+    "Folder of all that is kept: database, uploads, sessions, certificates; and the control socket.",
   ),
   admins: setting(
     list(bareJid()),

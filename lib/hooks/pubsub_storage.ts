@@ -149,7 +149,7 @@ export interface LastItem extends StoredItem {
   readonly subscription: SubscriptionState | undefined;
 }
 
-/** Nodes without items, or that are not there, are left out. Asked once at a login. */
+/** Nodes without items, or that are not there, are left out. Asked at logins, for some 100 at a time. */
 export const pubsubLastItems = ask<
   [pairs: readonly { readonly owner: Jid; readonly node: string }[], reader: Jid],
   readonly LastItem[]

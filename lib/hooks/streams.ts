@@ -1,5 +1,6 @@
 /** Hooks about streams and sessions. */
 
+import type { Jid } from "../jid.ts";
 import type { Session } from "../session.ts";
 import type { Stanza } from "../stanza.ts";
 import type { Login } from "../stream/login.ts";
@@ -73,6 +74,15 @@ export const sessionResumed = tell<[session: Session]>(
 export const stanzaHeld = tell<[stanza: Stanza, session: Session]>(
   "stanza.held",
   "a stanza was queued for a session that has no stream at the moment",
+);
+
+/**
+ * Told once after a start, when all sessions are restored and before anybody can connect: these were
+ * available, and are not any more. Nobody has been told so.
+ */
+export const sessionsVanished = tell<[jids: readonly Jid[]]>(
+  "sessions.vanished",
+  "available sessions are lost with the server's process, and others are restored",
 );
 
 /** What a module keeps with a session over a restart: small, and nothing but JSON. */

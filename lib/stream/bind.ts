@@ -3,7 +3,7 @@
 import type { Later } from "../later.ts";
 import { then } from "../later.ts";
 import type { Host } from "../host.ts";
-import type { Session } from "../session.ts";
+import type { Account, Session } from "../session.ts";
 import { Jid, prepResource } from "../jid.ts";
 import { StanzaError, StreamError } from "../errors.ts";
 import { NS } from "../ns.ts";
@@ -37,7 +37,7 @@ export function bindResource(
  *
  * @param wanted prepared; undefined has one generated
  * @param mine sessions that are the same client's: they make room whatever the policy for conflicts
- * @returns a refusal, or undefined if the stream is over by now
+ * @returns a refusal, or undefined if the stream, or the session, is over by now
  * @throws StreamError if the host is about to go
  */
 export function bind(
@@ -47,23 +47,26 @@ export function bind(
   wanted: string | undefined,
   mine?: (session: Session) => boolean,
 ): Later<Session | StanzaError | undefined> {
+  const login = n.login!;
   return then(host.hooks.ask(chooseResource, account.bare, wanted), (chosen) => {
-    if (n.stream.closed) return;
+    // The login may have been taken back by now, for all this has taken too long.
+    if (n.stream.closed || n.login !== login) return;
     if (mine !== undefined) replace(host, account, mine);
     const full = place(host, account, chosen === undefined ? wanted : prepResource(chosen));
     if (full instanceof StanzaError) return full;
     n.stream.clearDeadline();
-    const login = n.login!;
     const bound = host.bind(full, n);
     // Known at once: the same client may be binding on another stream.
     const begun = host.session(full);
     if (begun !== undefined) loginOf.set(begun, login);
     return then(bound, (session) => {
+      if (!session.bound) return; // ended while it was being set up
       host.log.area("c2s").info("session bound", {
         jid: session.jid.full,
         remote: n.stream.transport.remote,
       });
-      return then(host.hooks.tell(loggedIn, session, login), () => session);
+      const told = host.hooks.tell(loggedIn, session, login);
+      return then(told, () => session.bound ? session : undefined);
     });
   });
 }
@@ -78,7 +81,10 @@ function replace(host: Host, account: Jid, mine: (session: Session) => boolean):
 function place(host: Host, account: Jid, resource: string | undefined): Jid | StanzaError {
   const online = host.online.get(account.node);
   const old = resource === undefined ? undefined : online?.session(resource);
-  if (old !== undefined) {
+  if (old !== undefined && old.stream === undefined) {
+    // Nobody is there who could be in the way: the same client has come back without resuming.
+    old.end(new StreamError("conflict", "replaced by a new session"));
+  } else if (old !== undefined) {
     switch (host.server.config.bind.conflict) {
       case "refuse-new":
         return new StanzaError("conflict", { type: "modify" });
@@ -89,10 +95,24 @@ function place(host: Host, account: Jid, resource: string | undefined): Jid | St
         old.end(new StreamError("conflict", "replaced by a new session"));
     }
   }
-  if (online !== undefined && online.sessions.length >= host.config.limits.sessions_per_account) {
+  if (online !== undefined && !makeRoom(online, host.config.limits.sessions_per_account)) {
     return new StanzaError("resource-constraint", { text: "too many sessions of this account" });
   }
   return account.withResource(resource ?? generateResource());
+}
+
+/** Room for one more: those that wait for a client to resume them give way, the longest first. */
+function makeRoom(account: Account, limit: number): boolean {
+  while (account.sessions.length >= limit) {
+    let oldest: Session | undefined;
+    for (const session of account.sessions) {
+      if (session.stream !== undefined || session.outbox === undefined) continue;
+      if (oldest === undefined || session.outbox.lostAt < oldest.outbox!.lostAt) oldest = session;
+    }
+    if (oldest === undefined) return false;
+    oldest.end(new StreamError("resource-constraint", "too many sessions of this account"));
+  }
+  return true;
 }
 
 /** Unguessable: who knows a full JID may learn whether it is online. */

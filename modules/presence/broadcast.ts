@@ -19,6 +19,9 @@ import { takeAll } from "./directed.ts";
 /** Set while others know the session as available. */
 const announced = slot<true>();
 
+/** Came back with a restart of the server, and was not resumed yet. */
+const isRestored = slot<true>();
+
 export class Broadcaster {
   readonly #host: ModuleHost;
   readonly #book: ContactBook;
@@ -42,7 +45,44 @@ export class Broadcaster {
 
   /** It is back after a restart of the server: those who see it have never seen it go. */
   restored(session: Session): void {
-    if (session.presence !== undefined) announced.set(session, true);
+    if (session.presence === undefined) return;
+    announced.set(session, true);
+    isRestored.set(session, true);
+  }
+
+  /** The restart of a server may have been that of others, too: contacts elsewhere are asked anew. */
+  resumed(session: Session): Later<void> {
+    if (isRestored.get(session) !== true) return;
+    isRestored.set(session, undefined);
+    if (session.presence === undefined) return;
+    return then(this.#book.of(session.account), ({ watched }) => {
+      const elsewhere = watched.filter((c) => c.domain !== this.#host.domain);
+      this.#sendEach(presence({ type: "probe", from: session.account.jid }), elsewhere);
+    });
+  }
+
+  /**
+   * Sessions are lost with the server's process (§4.5.3): those who are back and have seen them learn
+   * that they are gone.
+   */
+  async vanished(jids: readonly Jid[]): Promise<void> {
+    const gone = new Map<string, Jid[]>();
+    for (const jid of jids) {
+      const others = gone.get(jid.bare);
+      if (others === undefined) gone.set(jid.bare, [jid]);
+      else others.push(jid);
+    }
+    for (const account of [...this.#host.accounts()]) {
+      const own = account.jid;
+      const { watched } = await this.#book.of(account);
+      for (const contact of [own, ...watched]) {
+        const lost = gone.get(contact.bare);
+        if (lost === undefined || await this.#host.ask(isBlocked, contact, own) === true) continue;
+        for (const from of lost) {
+          this.#host.fanOut(presence({ type: "unavailable", from }), [own]);
+        }
+      }
+    }
   }
 
   unavailable(session: Session, stanza: Stanza): Later<void> {

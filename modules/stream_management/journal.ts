@@ -17,7 +17,7 @@
 import type { Durability as Pledges } from "../../lib/durability.ts";
 import type { LogArea } from "../../lib/log.ts";
 import type { Queue } from "./queue.ts";
-import type { Opened, State } from "./records.ts";
+import type { Aside, Opened, State } from "./records.ts";
 import { record } from "./records.ts";
 import type { Segments } from "./segments.ts";
 
@@ -29,6 +29,7 @@ export const HANDLED = 8;
 /** Its count may be written: what it rests on is safe. */
 const HANDLED_SAFELY = 16;
 export const CLOSED = 32;
+export const ASIDE = 64;
 
 /** What the journal needs of a session. It keeps its own marks on it, so that a change costs nothing. */
 export interface Journalled {
@@ -47,6 +48,8 @@ export interface Journalled {
   countSafe: number;
   countWritten: number;
   opened(): Opened;
+  /** What its gate has taken since the last time, or all that it holds; undefined: that is over. */
+  takeAside(all: boolean): readonly (Aside | undefined)[];
   state(): State;
   /** A group is written. */
   journalled(): void;
@@ -67,6 +70,10 @@ export class Journal {
   /** Size beyond which a segment is given up, in bytes; and never before it has doubled. */
   readonly #segmentBytes: number;
   readonly #sessions = new Set<Journalled>();
+  /** Names of the available sessions that are not in the journal. */
+  readonly #available: () => Iterable<string>;
+  /** Records of such sessions that are not written. */
+  #shown = "";
   #dirty: Journalled[] = [];
   #numbers = 0;
   /** Settles the pledge of the group that is being gathered. */
@@ -80,11 +87,18 @@ export class Journal {
   #failedAt = 0;
   #closed = false;
 
-  constructor(segments: Segments, pledges: Pledges, log: LogArea, segmentBytes: number) {
+  constructor(
+    segments: Segments,
+    pledges: Pledges,
+    log: LogArea,
+    segmentBytes: number,
+    available: () => Iterable<string>,
+  ) {
     this.#segments = segments;
     this.#pledges = pledges;
     this.#log = log;
     this.#segmentBytes = segmentBytes;
+    this.#available = available;
   }
 
   /** Takes a session in, all of it. */
@@ -107,6 +121,14 @@ export class Journal {
   remove(session: Journalled): void {
     if (!this.#sessions.delete(session)) return;
     this.changed(session, CLOSED);
+  }
+
+  /** A session that is not in the journal has become available, or is not any more. */
+  shown(name: string, available: boolean): void {
+    if (this.#closed) return;
+    this.#shown += record.shown(name, available);
+    if (this.#settle === undefined) this.#pledge();
+    this.#schedule();
   }
 
   /** False while nothing can be written. */
@@ -151,7 +173,8 @@ export class Journal {
     const settle = this.#settle;
     this.#settle = undefined;
     const counts = this.#counts(batch);
-    let content = "";
+    let content = this.#shown;
+    this.#shown = "";
     for (const session of batch) content += this.#recordsOf(session);
     try {
       if (content !== "") await this.#write(content);
@@ -209,6 +232,11 @@ export class Journal {
     let records = "";
     if ((dirty & OPENED) !== 0) records += record.opened(number, session.opened());
     else if ((dirty & STATE) !== 0) records += record.state(number, session.state());
+    if ((dirty & (ASIDE | OPENED)) !== 0) {
+      for (const a of session.takeAside((dirty & OPENED) !== 0)) {
+        records += a === undefined ? record.asideOver(number) : record.aside(number, a);
+      }
+    }
     if ((dirty & QUEUE) !== 0) {
       if (session.ackWritten !== queue.acked || (dirty & OPENED) !== 0) {
         records += record.acked(number, session.ackWritten = queue.acked);
@@ -262,7 +290,7 @@ export class Journal {
   #busyWith(writing: Promise<void>): void {
     this.#flushing = writing.finally(() => {
       this.#flushing = undefined;
-      if (this.#dirty.length > 0) this.#schedule();
+      if (this.#dirty.length > 0 || this.#shown !== "") this.#schedule();
     });
   }
 
@@ -270,6 +298,8 @@ export class Journal {
   async begin(): Promise<void> {
     await this.#segments.begin(async (append) => {
       let content = "";
+      this.#shown = "";
+      for (const name of this.#available()) content += record.shown(name, true);
       for (const session of [...this.#sessions]) {
         if (!this.#sessions.has(session)) continue;
         content += this.#snapshotOf(session);

@@ -2,27 +2,30 @@
 
 import type { Host } from "../../lib/host.ts";
 import { StanzaError, StreamError } from "../../lib/errors.ts";
-import { withDelay } from "../../lib/formats/delay.ts";
 import { parseStored } from "../../lib/formats/stored.ts";
 import { accountExists } from "../../lib/hooks/accounts.ts";
 import { sessionHibernated, stanzaHeld } from "../../lib/hooks/streams.ts";
 import type { Jid } from "../../lib/jid.ts";
 import type { Later } from "../../lib/later.ts";
-import { then } from "../../lib/later.ts";
+import { isLater, then } from "../../lib/later.ts";
 import type { LogArea } from "../../lib/log.ts";
 import type { ModuleHost } from "../../lib/module.ts";
 import { Recent } from "../../lib/recent.ts";
 import type { Account, Session } from "../../lib/session.ts";
 import { errorOf, type Stanza } from "../../lib/stanza.ts";
 import { type Journal, QUEUE } from "./journal.ts";
-import { isDelayed, Managed } from "./managed.ts";
+import { Managed } from "./managed.ts";
 import { COPIED, ELSEWHERE, type Entry, UNTIL_SAFE } from "./queue.ts";
 import type { Saved } from "./records.ts";
 import type { Settings } from "./settings.ts";
+import { delayed } from "./texts.ts";
 
 /** Sessions that are over and still answered with their count (§5), and for how long. */
 const PAST = 10_000;
 const PAST_MS = 3_600_000;
+
+/** Stanzas of a session that is over which are on their way elsewhere at a time. */
+const HANDED_DOWN = 500;
 
 export class Keeper {
   readonly host: ModuleHost<Settings>;
@@ -31,6 +34,8 @@ export class Keeper {
   journal: Journal | undefined = undefined;
   readonly #byId = new Map<string, Managed>();
   readonly #past = new Recent<{ account: string; count: number }>(PAST, PAST_MS);
+  /** Available, and not in the journal: their end is news to others after a restart. */
+  readonly #shown = new Set<Session>();
   /** Characters in all queues. */
   #memory = 0;
   #relieving = false;
@@ -57,14 +62,16 @@ export class Keeper {
     const managed = new Managed(session, this, id, max, saved);
     session.outbox = managed;
     this.#add(managed);
-    managed.await();
+    managed.detach();
     return managed;
   }
 
   /** Takes over the sessions that the module had before its settings were changed. */
   adopt(accounts: Iterable<Account>): void {
     for (const account of accounts) {
-      for (const { outbox } of account.sessions) {
+      for (const session of account.sessions) {
+        const { outbox } = session;
+        this.presence(session);
         if (!(outbox instanceof Managed)) continue;
         outbox.keeper = this;
         this.#add(outbox);
@@ -82,7 +89,29 @@ export class Keeper {
     this.#memory += managed.queue.size;
     if (managed.id === undefined) return;
     this.#byId.set(managed.id, managed);
+    this.hide(managed.session);
     this.journal?.add(managed);
+  }
+
+  /** A session's presence has changed. */
+  presence(session: Session): void {
+    session.changed();
+    const { outbox } = session;
+    if (session.presence === undefined) return this.hide(session);
+    if (outbox instanceof Managed && outbox.id !== undefined) return;
+    if (this.#shown.has(session)) return;
+    this.#shown.add(session);
+    this.journal?.shown(nameOf(session), true);
+  }
+
+  /** It is not available any more, or in the journal by itself. */
+  hide(session: Session): void {
+    if (this.#shown.delete(session)) this.journal?.shown(nameOf(session), false);
+  }
+
+  /** Sessions that are available, and not in the journal: `node/resource`. */
+  *shown(): Iterable<string> {
+    for (const session of this.#shown) yield nameOf(session);
   }
 
   /** The session of that SM-ID. */
@@ -114,7 +143,7 @@ export class Keeper {
       stanzas: managed.queue.length,
     });
     managed.changed();
-    void this.host.tell(sessionHibernated, session, () => managed.unacknowledged());
+    void this.host.tell(sessionHibernated, session, () => unacknowledged(managed));
     this.#makeRoom(session.account);
   }
 
@@ -170,6 +199,32 @@ export class Keeper {
 
   // ---- what a session leaves behind ----
 
+  /** Stanzas leave the journal when they have gone elsewhere. */
+  handDown(managed: Managed): Later<void> {
+    if (managed.queue.length > 0) return this.#handDownAll(managed);
+    this.#forget(managed);
+  }
+
+  async #handDownAll(managed: Managed): Promise<void> {
+    const { queue, session } = managed;
+    while (queue.length > 0) {
+      // Many in one turn: their client may be about to become available again, and has them in order.
+      const count = Math.min(queue.length, HANDED_DOWN);
+      const waits: Promise<void>[] = [];
+      for (let n = 1; n <= count; n++) {
+        const done = this.redeliver(session, queue.at(queue.acked + n));
+        if (isLater(done)) waits.push(done);
+      }
+      await Promise.allSettled(waits);
+      managed.keeper.shrunk(managed, queue.drop(count));
+    }
+    managed.keeper.#forget(managed);
+  }
+
+  #forget(managed: Managed): void {
+    if (managed.id !== undefined) this.journal?.remove(managed);
+  }
+
   /**
    * A stanza that the client of a session did not acknowledge goes the way of one to an unavailable
    * resource (§4); the session is over and not found any more.
@@ -187,17 +242,14 @@ export class Keeper {
   }
 
   /** The stanza, if it concerns anybody but this session. */
-  #leftOver(session: Session, { text, stamp, flags }: Entry): Stanza | undefined {
+  #leftOver(session: Session, entry: Entry): Stanza | undefined {
+    const { text, stamp, flags } = entry;
     if ((flags & (ELSEWHERE | UNTIL_SAFE)) !== 0) return undefined;
-    const isMessage = text.startsWith("<message");
-    if (!isMessage && !text.startsWith("<iq")) return undefined;
+    if (!text.startsWith("<message") && !text.startsWith("<iq")) return undefined;
     const { account, host } = session;
     // Another one had it, or has it in its own queue.
     if ((flags & COPIED) !== 0 && account.sessions.some((s) => s.since <= stamp)) return undefined;
-    const delayed = isMessage && !isDelayed(text, host.domain)
-      ? withDelay(text, host.domain, stamp)
-      : text;
-    const stanza = parseStored(delayed);
+    const stanza = parseStored(delayed(entry, host.domain));
     const { type, from } = stanza;
     if (type === "error" || type === "result") return undefined;
     // Copies, results of queries, pushes: the account has what they tell.
@@ -208,21 +260,35 @@ export class Keeper {
 
   // ---- the end ----
 
-  /** Ends what nobody has adopted: the module is not loaded any more. */
-  abandon(host: Host): void {
+  /** Ends what nobody has adopted: the module is not loaded any more. Comes when all is handed down. */
+  async abandon(host: Host): Promise<void> {
+    const ended: Later<void>[] = [];
     for (const account of [...host.online.values()]) {
       for (const session of [...account.sessions]) {
         const { outbox } = session;
         if (!(outbox instanceof Managed) || outbox.keeper !== this) continue;
         if (session.stream === undefined) {
           session.end(new StreamError("reset", "stream management was switched off"));
+          ended.push(session.ended);
         } else {
           session.outbox = undefined;
           outbox.dismiss();
         }
       }
     }
+    await Promise.allSettled(ended);
   }
+}
+
+/** What its client has not acknowledged. */
+function unacknowledged({ queue }: Managed): Stanza[] {
+  const stanzas: Stanza[] = [];
+  for (let n = queue.acked + 1; n <= queue.sent; n++) stanzas.push(parseStored(queue.at(n).text));
+  return stanzas;
+}
+
+function nameOf({ jid }: Session): string {
+  return `${jid.node}/${jid.resource}`;
 }
 
 /** Unguessable, and never given twice. */

@@ -6,37 +6,26 @@
 import type { Deadline } from "../../lib/deadlines.ts";
 import type { Durability } from "../../lib/durability.ts";
 import { StreamError } from "../../lib/errors.ts";
-import { DELAY_NS, withDelay } from "../../lib/formats/delay.ts";
-import { parseStored } from "../../lib/formats/stored.ts";
-import { type Frozen, sessionFreeze } from "../../lib/hooks/streams.ts";
-import { DROP } from "../../lib/hooks/hook.ts";
 import type { Later } from "../../lib/later.ts";
 import { isLater } from "../../lib/later.ts";
+import type { Held } from "../../lib/gate.ts";
 import type { KeptElsewhere, Outbox } from "../../lib/outbox.ts";
 import type { Session } from "../../lib/session.ts";
 import type { Stanza } from "../../lib/stanza.ts";
 import type { XmppStream } from "../../lib/stream/stream.ts";
-import { xml } from "../../lib/xml/element.ts";
-import { escapeAttribute } from "../../lib/xml/escape.ts";
-import { HANDLED, type Journal, type Journalled, STATE } from "./journal.ts";
+import { Asides } from "./aside.ts";
+import { Asker, SM_NS } from "./asker.ts";
+import { ASIDE, HANDLED, type Journal, type Journalled, STATE } from "./journal.ts";
 import type { Keeper } from "./keeper.ts";
-import { COPIED, ELSEWHERE, type Entry, Queue, UNTIL_SAFE } from "./queue.ts";
-import type { Opened, Saved, State } from "./records.ts";
+import { Queue, UNTIL_SAFE } from "./queue.ts";
+import type { Aside, Opened, Saved, State } from "./records.ts";
+import { Sending } from "./sending.ts";
+import { openedOf, stateOf } from "./snapshot.ts";
+import { thinOut } from "./superseded.ts";
+import { flagsOf, stampOf, tooHigh } from "./texts.ts";
+import { Waiters } from "./waiters.ts";
 
-export const SM_NS = "urn:xmpp:sm:3";
-
-const REQUEST = `<r xmlns='${SM_NS}'/>`;
-
-/** Characters handed to a stream at a time when a session is resumed. */
-const PORTION = 65_536;
-const FIRST_WAIT_MS = 2;
-const LONGEST_WAIT_MS = 500;
-
-interface Waiter {
-  /** What it waits for; undefined: not yet. */
-  readonly test: () => boolean | undefined;
-  readonly done: (answer: boolean) => void;
-}
+const NO_ASIDES: readonly Aside[] = [];
 
 export class Managed implements Outbox, Journalled {
   readonly session: Session;
@@ -53,6 +42,8 @@ export class Managed implements Outbox, Journalled {
   lostAt = 0;
   /** The client who is resuming it at the moment. */
   resuming: unknown = undefined;
+  /** It had a stream until then, and nobody was told that it waits. */
+  isParked = false;
   isOver = false;
   /**
    * The number of the last stanza that the client may know of a session that the journal has brought
@@ -67,22 +58,19 @@ export class Managed implements Outbox, Journalled {
   countSafe: number;
   countWritten: number;
 
-  /** The number of the last stanza that was written to the present stream. */
-  #sent: number;
-  /** Up to here it was sent before, on another stream, or may have been. */
-  #resendUpTo = 0;
+  readonly #sending: Sending;
   /** Up to here the journal has it for good. */
   #durable: number;
-  /** An `<r/>` of ours is not answered. */
-  #asked = false;
-  /** Until we ask, until the answer is late, or until the session is given up. */
+  readonly #asker = new Asker(this);
+  /** Until the session is given up. */
   #timer: Deadline | undefined = undefined;
   /** Requests of the client's that wait for the journal, and the count they want at least. */
   #wanted = 0;
   #wantedCount = 0;
   /** The stanza that is being handled. */
   #handling: Promise<void> | undefined = undefined;
-  #waiters: Waiter[] | undefined = undefined;
+  readonly #waiters = new Waiters();
+  #asides: Asides | undefined = undefined;
   /** Too much waits; told at the end of this turn. */
   #overflowed = false;
 
@@ -100,10 +88,14 @@ export class Managed implements Outbox, Journalled {
     this.queue = new Queue(saved?.acked);
     this.count = this.countSafe = this.countWritten = saved?.handled ?? 0;
     for (const entry of saved?.entries ?? []) this.queue.push(entry);
-    this.#sent = this.#durable = this.queue.sent;
+    this.#sending = new Sending(session, this.queue, this.#asker);
+    this.#durable = this.queue.sent;
     this.beforeRestart = saved === undefined
       ? undefined
       : saved.opened.beforeRestart ?? this.queue.sent;
+    for (const { text, stamp, flags } of saved?.aside.values() ?? []) {
+      this.queue.push({ text, stamp, flags });
+    }
   }
 
   get #durability(): Durability {
@@ -114,19 +106,51 @@ export class Managed implements Outbox, Journalled {
 
   push(text: string, stanza: Stanza | undefined, kept: KeptElsewhere): void {
     const { queue, session, keeper } = this;
-    const entry = { text, stamp: Date.now(), flags: flagsOf(stanza, kept) };
+    const flags = flagsOf(stanza, kept);
+    const entry = { text, stamp: stampOf(flags, session), flags };
     if (this.isOver) return void keeper.redeliver(session, entry);
     queue.push(entry);
     const { stream } = session;
-    if (stream !== undefined && this.#sent === queue.sent - 1) {
-      this.#sent++;
-      stream.send(text);
-      this.#perhapsAsk();
-    }
+    this.#sending.next(text);
     keeper.grown(this, text.length);
     if (stream === undefined && stanza !== undefined) keeper.held(stanza, session);
-    const { config } = keeper;
-    if (queue.length > config.queue || queue.size > config.queue_bytes) this.#overflow();
+    if (this.#isTooMuch && !(stream === undefined && this.#thinOut())) this.#overflow();
+  }
+
+  get #isTooMuch(): boolean {
+    const { queue, queue_bytes } = this.keeper.config;
+    return this.queue.length > queue || this.queue.size > queue_bytes;
+  }
+
+  /**
+   * Gives up presence that newer one has replaced, of what the client cannot have got. False if that
+   * does not make room, or so little that it is not worth writing the queue anew.
+   */
+  #thinOut(): boolean {
+    const { queue } = this;
+    const { from, left } = thinOut(queue, this.#sending.furthest);
+    if (left === 0) return false;
+    this.keeper.shrunk(this, left);
+    this.#durable = Math.min(this.#durable, from);
+    this.#journal?.renumbered(this);
+    return !this.#isTooMuch;
+  }
+
+  // ---- behind a gate ----
+
+  aside(held: Held | undefined): void {
+    if (this.#journal?.works !== true) return;
+    (this.#asides ??= new Asides()).note(held);
+    this.#journal.changed(this, ASIDE);
+  }
+
+  asideOver(): void {
+    this.aside(undefined);
+  }
+
+  takeAside(all: boolean): readonly (Aside | undefined)[] {
+    if (this.#asides === undefined && this.session.gate === undefined) return NO_ASIDES;
+    return (this.#asides ??= new Asides()).take(this.session, all);
   }
 
   /** Not ended here: whoever sends may be in the midst of an account's sessions. */
@@ -143,44 +167,12 @@ export class Managed implements Outbox, Journalled {
     });
   }
 
-  /** Asks at once beyond so many stanzas, and for fewer when they are left alone for a while. */
-  #perhapsAsk(): void {
-    if (this.#asked) return;
-    const { ack_stanzas, ack_delay } = this.keeper.config;
-    if (this.queue.length >= ack_stanzas) this.#ask();
-    else this.#timer ??= this.#after(ack_delay, () => this.#ask());
-  }
-
-  #ask(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    const { stream } = this.session;
-    if (stream === undefined || this.queue.length === 0) return;
-    this.#asked = true;
-    stream.send(REQUEST);
-    const { ack_timeout } = this.keeper.config;
-    this.#timer = this.#after(ack_timeout, () => {
-      this.#timer = undefined;
-      this.session.drop(new StreamError("connection-timeout", "no answer to a request for an ack"));
-    });
-  }
-
-  #after(ms: number, f: () => void): Deadline {
-    return this.session.host.server.deadlines.after(ms, f);
-  }
-
-  #stopTimer(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
-  }
-
   /** The client has acknowledged. @throws StreamError if it has got more than was sent */
   acknowledged(h: number): void {
     this.#take(h);
-    this.#asked = false;
-    this.#stopTimer();
-    if (this.queue.length > 0) this.#perhapsAsk();
-    this.#wake();
+    this.#asker.stop();
+    if (this.queue.length > 0) this.#asker.perhaps();
+    this.#waiters.wake();
   }
 
   #take(h: number): void {
@@ -189,7 +181,7 @@ export class Managed implements Outbox, Journalled {
     const left = queue.acknowledge(h);
     if (left === undefined) throw tooHigh(h, queue.sent >>> 0);
     if (queue.acked === before) return;
-    if (this.#sent < queue.acked) this.#sent = queue.acked;
+    this.#sending.acknowledged();
     this.keeper.shrunk(this, left);
   }
 
@@ -237,56 +229,50 @@ export class Managed implements Outbox, Journalled {
 
   hold(reason: string | undefined): boolean {
     if (this.id === undefined || this.isOver) return false;
-    this.#detach();
+    this.detach();
     this.keeper.hibernated(this, reason);
     return true;
   }
 
   suspend(): boolean {
     if (this.#journal?.works !== true || this.isOver) return false;
-    this.#detach();
+    this.detach();
     return true;
-  }
-
-  /** Came from the journal: waits from now on. */
-  await(): void {
-    this.#detach();
   }
 
   /** Stream management ends, the session does not. */
   dismiss(): void {
     this.isOver = true;
-    this.#stopTimer();
-    this.#wake();
+    this.#stopTimers();
+    this.#waiters.wake();
   }
 
-  /** Takes the stream away without a word: another one is to take its place. */
-  park(): void {
+  /** Takes the stream away without a word: another one is to take its place. False without one. */
+  park(): boolean {
     const { stream } = this.session;
-    if (stream === undefined) return;
+    if (stream === undefined) return false;
     this.session.stream = undefined;
-    this.#detach();
+    this.detach();
     stream.abandon(new StreamError("conflict", "resumed on another stream"));
+    return true;
   }
 
-  #detach(): void {
+  /** Waits from now on for another stream. */
+  detach(): void {
     this.lostAt = Date.now();
-    this.#asked = false;
     this.#wanted = 0;
-    this.#stopTimer();
-    this.#timer = this.#after(this.max, () => {
+    this.#stopTimers();
+    this.#timer = this.session.host.server.deadlines.after(this.max, () => {
       this.#timer = undefined;
       this.session.end(new StreamError("connection-timeout", "not resumed in time"));
     });
-    this.#wake();
+    this.#waiters.wake();
   }
 
-  /** What the client has not acknowledged. */
-  unacknowledged(): Stanza[] {
-    const { queue } = this;
-    const stanzas: Stanza[] = [];
-    for (let n = queue.acked + 1; n <= queue.sent; n++) stanzas.push(parseStored(queue.at(n).text));
-    return stanzas;
+  #stopTimers(): void {
+    this.#asker.stop();
+    this.#timer?.cancel();
+    this.#timer = undefined;
   }
 
   /** Whether the client can have got so much by what we know, or by what we may have forgotten. */
@@ -320,7 +306,7 @@ export class Managed implements Outbox, Journalled {
     if (this.#journal === undefined) return this.#durability.barrier();
     if (this.countWritten === this.count) return;
     this.#journal.changed(this, HANDLED);
-    return this.#wait(() => this.isOver || this.countWritten === this.count || undefined)
+    return this.#waiters.wait(() => this.isOver || this.countWritten === this.count || undefined)
       .then(() => {});
   }
 
@@ -328,7 +314,7 @@ export class Managed implements Outbox, Journalled {
   attach(stream: XmppStream, h: number): void {
     this.session.host.rebind(this.session, stream);
     this.lostAt = 0;
-    this.#stopTimer();
+    this.#stopTimers();
     const forgotten = this.#forgotten(h);
     this.#take(h - forgotten);
     if (this.beforeRestart !== undefined) {
@@ -336,60 +322,22 @@ export class Managed implements Outbox, Journalled {
       this.beforeRestart = undefined;
       this.#journal?.renumbered(this);
     }
-    this.#sent = this.queue.acked;
-    this.#resendUpTo = this.queue.sent;
-    this.#wake();
+    this.#sending.restart();
+    this.#waiters.wake();
   }
 
   /** Sends again what the client has not got, no faster than it reads. */
   resend(): void {
     const { stream } = this.session;
-    if (stream !== undefined) void this.#pump(stream);
-  }
-
-  async #pump(stream: XmppStream): Promise<void> {
-    const { queue, session } = this;
-    for (let wait = FIRST_WAIT_MS; session.stream === stream && !stream.closed;) {
-      while (this.#sent < queue.sent && stream.waiting < PORTION) {
-        const number = ++this.#sent;
-        const entry = queue.at(number);
-        stream.send(number <= this.#resendUpTo ? this.delayed(entry) : entry.text);
-      }
-      if (this.#sent === queue.sent) {
-        if (!this.#asked) this.#ask();
-        return;
-      }
-      await new Promise((resolve) => setTimeout(resolve, wait));
-      wait = stream.waiting < PORTION ? FIRST_WAIT_MS : Math.min(2 * wait, LONGEST_WAIT_MS);
-    }
-  }
-
-  /** A message says when it was sent first (XEP-0203). */
-  delayed({ text, stamp }: Entry): string {
-    if (!text.startsWith("<message")) return text;
-    const { domain } = this.session.host;
-    return isDelayed(text, domain) ? text : withDelay(text, domain, stamp);
+    if (stream !== undefined) void this.#sending.resend(stream);
   }
 
   over(): Later<void> {
     this.isOver = true;
-    this.#stopTimer();
+    this.#stopTimers();
     this.keeper.closed(this);
-    this.#wake();
-    if (this.queue.length === 0) return this.#journal?.remove(this);
-    return this.#handDown();
-  }
-
-  /** Each stanza leaves the journal when it has gone elsewhere. */
-  async #handDown(): Promise<void> {
-    const { queue, keeper, session } = this;
-    while (queue.length > 0) {
-      const entry = queue.at(queue.acked + 1);
-      const done = keeper.redeliver(session, entry);
-      if (isLater(done)) await done;
-      keeper.shrunk(this, queue.drop(1));
-    }
-    this.#journal?.remove(this);
+    this.#waiters.wake();
+    return this.keeper.handDown(this);
   }
 
   // ---- for others ----
@@ -400,7 +348,7 @@ export class Managed implements Outbox, Journalled {
 
   room(): Promise<boolean> {
     const { config } = this.keeper;
-    return this.#wait(() => {
+    return this.#waiters.wait(() => {
       if (this.isOver || this.session.stream === undefined) return false;
       const { length, size } = this.queue;
       return (length * 2 < config.queue && size * 2 < config.queue_bytes) || undefined;
@@ -410,29 +358,12 @@ export class Managed implements Outbox, Journalled {
   safe(): Promise<boolean> {
     const { queue } = this;
     const last = queue.sent;
-    return this.#wait(() => {
+    return this.#waiters.wait(() => {
       if (this.isOver) return false;
       if (queue.acked < last && (this.#journal === undefined || this.#durable < last)) return;
       for (let n = queue.acked + 1; n <= last; n++) queue.at(n).flags &= ~UNTIL_SAFE;
       return true;
     });
-  }
-
-  #wait(test: Waiter["test"]): Promise<boolean> {
-    const now = test();
-    if (now !== undefined) return Promise.resolve(now);
-    return new Promise((done) => (this.#waiters ??= []).push({ test, done }));
-  }
-
-  #wake(): void {
-    if (this.#waiters === undefined) return;
-    const waiters = this.#waiters;
-    this.#waiters = undefined;
-    for (const waiter of waiters) {
-      const answer = waiter.test();
-      if (answer === undefined) (this.#waiters ??= []).push(waiter);
-      else waiter.done(answer);
-    }
   }
 
   // ---- the journal ----
@@ -443,20 +374,11 @@ export class Managed implements Outbox, Journalled {
   }
 
   opened(): Opened {
-    const { session, id, max } = this;
-    const { node, resource } = session.jid;
-    const { lang, since } = session;
-    const { beforeRestart } = this;
-    return { id: id!, node, resource, lang, since, max, beforeRestart, ...this.state() };
+    return openedOf(this);
   }
 
   state(): State {
-    const { session } = this;
-    const frozen = session.host.hooks.filter(sessionFreeze, {} as Frozen, session);
-    return {
-      presence: session.presence?.wire(),
-      frozen: isLater(frozen) || frozen === DROP ? {} : frozen,
-    };
+    return stateOf(this.session);
   }
 
   journalled(): void {
@@ -466,25 +388,6 @@ export class Managed implements Outbox, Journalled {
       this.#wanted = 0;
       this.#acknowledge(this.countWritten, times);
     }
-    this.#wake();
+    this.#waiters.wake();
   }
-}
-
-/** XEP-0203: the text has a delay that we have put there. */
-export function isDelayed(text: string, domain: string): boolean {
-  return text.includes(`<delay xmlns='${DELAY_NS}' from='${escapeAttribute(domain)}'`);
-}
-
-function flagsOf(stanza: Stanza | undefined, kept: KeptElsewhere): number {
-  if (kept !== "no") return kept === "yes" ? ELSEWHERE : UNTIL_SAFE;
-  return stanza !== undefined && stanza.copied ? COPIED : 0;
-}
-
-/** XEP-0198 §6. */
-export function tooHigh(h: number, sent: number): StreamError {
-  return new StreamError(
-    "undefined-condition",
-    `You acknowledged ${h} stanzas, but I only sent you ${sent} so far.`,
-    xml("handled-count-too-high", SM_NS, { h: String(h), "send-count": String(sent) }),
-  );
 }

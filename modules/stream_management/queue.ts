@@ -80,4 +80,19 @@ export class Queue {
     }
     return before - this.size;
   }
+
+  /** What stands behind the stanza of that number. */
+  behind(number: number): Entry[] {
+    return this.#items.slice(this.#head + number - this.acked);
+  }
+
+  /** Puts others in the place of all behind the stanza of that number; characters that have left. */
+  replaceBehind(number: number, entries: readonly Entry[]): number {
+    const before = this.size;
+    this.#items.length = this.#head + number - this.acked;
+    for (const entry of entries) this.#items.push(entry);
+    this.size = 0;
+    for (let i = this.#head; i < this.#items.length; i++) this.size += this.#items[i]!.text.length;
+    return before - this.size;
+  }
 }

@@ -6,8 +6,12 @@
  *     S session length     what changes about it: presence and the state of modules, as JSON
  *     A session number     the client has acknowledged up to this stanza
  *     Q session number stamp flags length    a stanza to the client
+ *     K session length     a stanza that the session's gate holds back, as JSON
+ *     L session            it holds nothing any more
  *     H session h          stanzas of the client's that were handled
  *     C session            it is over
+ *     V 1|0 length         a session that is not in the journal is available, or is not any more:
+ *                          its JID without the domain, `node/resource`
  *
  * Sessions are numbered within a segment.
  */
@@ -37,6 +41,12 @@ export interface Opened extends State {
   readonly beforeRestart?: number;
 }
 
+/** A stanza that a gate holds. */
+export interface Aside extends Entry {
+  /** A later one of the same key takes its place. */
+  readonly key: string;
+}
+
 /** A session as it was. */
 export interface Saved {
   readonly opened: Opened;
@@ -44,6 +54,8 @@ export interface Saved {
   acked: number;
   handled: number;
   entries: Entry[];
+  /** By key, in order: these were never sent. */
+  readonly aside: Map<string, Aside>;
 }
 
 function withText(head: string, text: string): string {
@@ -56,23 +68,35 @@ export const record = {
   acked: (session: number, number: number) => `A ${session} ${number}\n`,
   queued: (session: number, number: number, e: Entry) =>
     withText(`Q ${session} ${number} ${e.stamp} ${e.flags}`, e.text),
+  aside: (session: number, a: Aside) => withText(`K ${session}`, JSON.stringify(a)),
+  asideOver: (session: number) => `L ${session}\n`,
   handled: (session: number, h: number) => `H ${session} ${h}\n`,
   closed: (session: number) => `C ${session}\n`,
+  shown: (name: string, available: boolean) => withText(`V ${available ? 1 : 0}`, name),
 };
 
 /**
  * Adds the records of the frames up.
+ * @param shown is given the sessions that were available and not in the journal: `node/resource`
  * @throws Error if a frame is no sequence of records: it was written by something else
  */
-export function replay(frames: readonly string[]): Saved[] {
+export function replay(frames: readonly string[], shown = new Set<string>()): Saved[] {
   const sessions = new Map<number, Saved>();
   for (const frame of frames) {
-    for (let at = 0; at < frame.length;) at = take(frame, at, sessions);
+    for (let at = 0; at < frame.length;) at = take(frame, at, sessions, shown);
   }
   return [...sessions.values()];
 }
 
-function take(frame: string, at: number, sessions: Map<number, Saved>): number {
+/** Kinds of records that have a text. */
+const WITH_TEXT = "OSQKV";
+
+function take(
+  frame: string,
+  at: number,
+  sessions: Map<number, Saved>,
+  shown: Set<string>,
+): number {
   const end = frame.indexOf("\n", at);
   const [kind, ...fields] = frame.slice(at, end).split(" ");
   const numbers = fields.map(Number);
@@ -83,7 +107,7 @@ function take(frame: string, at: number, sessions: Map<number, Saved>): number {
   const s = sessions.get(session);
   let next = end + 1;
   let text = "";
-  if (kind === "O" || kind === "S" || kind === "Q") {
+  if (WITH_TEXT.includes(kind!)) {
     const length = numbers.at(-1)!;
     text = frame.slice(next, next + length);
     next += length + 1;
@@ -91,7 +115,8 @@ function take(frame: string, at: number, sessions: Map<number, Saved>): number {
   switch (kind) {
     case "O": {
       const opened = JSON.parse(text) as Opened;
-      sessions.set(session, { opened, state: opened, acked: 0, handled: 0, entries: [] });
+      const aside = new Map<string, Aside>();
+      sessions.set(session, { opened, state: opened, acked: 0, handled: 0, entries: [], aside });
       return next;
     }
     case "S":
@@ -109,8 +134,21 @@ function take(frame: string, at: number, sessions: Map<number, Saved>): number {
       // Its own text: a slice would keep the whole frame in memory.
       s.entries.push({ text: structuredClone(text), stamp: b, flags });
       return next;
+    case "K": {
+      const held = JSON.parse(text) as Aside;
+      s?.aside.delete(held.key);
+      s?.aside.set(held.key, held);
+      return next;
+    }
+    case "L":
+      s?.aside.clear();
+      return next;
     case "H":
       if (s !== undefined) s.handled = a;
+      return next;
+    case "V":
+      if (session === 1) shown.add(structuredClone(text));
+      else shown.delete(text);
       return next;
     case "C":
       sessions.delete(session);

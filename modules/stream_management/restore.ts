@@ -10,12 +10,32 @@ import { priorityOf } from "../../lib/stanza_rules.ts";
 import type { Keeper } from "./keeper.ts";
 import type { Saved } from "./records.ts";
 
+/** Restored at a time: what they ask of the store is asked together. */
+const TOGETHER = 64;
+
 /** How many are back. */
 export async function restore(keeper: Keeper, host: Host, all: readonly Saved[]): Promise<number> {
-  let count = 0;
+  const byAddress = new Map<string, Saved[]>();
   for (const saved of all) {
-    // It has gone on: the module alone was loaded anew.
-    if (keeper.find(saved.opened.id) !== undefined) continue;
+    const address = `${saved.opened.node}/${saved.opened.resource}`;
+    const others = byAddress.get(address);
+    if (others === undefined) byAddress.set(address, [saved]);
+    else others.push(saved);
+  }
+  const groups = [...byAddress.values()];
+  let count = 0;
+  for (let from = 0; from < groups.length; from += TOGETHER) {
+    const some = groups.slice(from, from + TOGETHER);
+    const counts = await Promise.all(some.map((group) => restoreAll(keeper, host, group)));
+    for (const n of counts) count += n;
+  }
+  return count;
+}
+
+/** Those that had the same address, one after the other: the last one keeps it. */
+async function restoreAll(keeper: Keeper, host: Host, group: readonly Saved[]): Promise<number> {
+  let count = 0;
+  for (const saved of group) {
     try {
       if (await restoreOne(keeper, host, saved)) count++;
     } catch (e) {
@@ -34,7 +54,9 @@ async function restoreOne(keeper: Keeper, host: Host, saved: Saved): Promise<boo
   if (await host.hooks.ask(accountExists, account) !== true) return false;
   const full = account.withResource(resource);
   // A client that came back without resuming: the journal has both if the end of one is not in it.
-  host.session(full)?.end(new StreamError("conflict"));
+  const earlier = host.session(full);
+  earlier?.end(new StreamError("conflict"));
+  await earlier?.ended;
   const session = await host.bind(full, {
     stream: undefined,
     lang,
@@ -51,6 +73,7 @@ async function restoreOne(keeper: Keeper, host: Host, saved: Saved): Promise<boo
   await host.hooks.tell(sessionThaw, session, frozen);
   if (await host.hooks.ask(mayLogin, account) !== true) {
     session.end(new StreamError("not-authorized"));
+    await session.ended; // what it leaves is kept elsewhere before the journal is begun anew
     return false;
   }
   return true;

@@ -13,7 +13,9 @@ import type { Element } from "../../lib/xml/element.ts";
 import { xml } from "../../lib/xml/element.ts";
 import type { StanzaCondition } from "../../lib/errors.ts";
 import type { Keeper } from "./keeper.ts";
-import { type Managed, SM_NS, tooHigh } from "./managed.ts";
+import { SM_NS } from "./asker.ts";
+import type { Managed } from "./managed.ts";
+import { tooHigh } from "./texts.ts";
 
 /** `<failed/>`; with the count of what was handled, where the session was known. */
 export function failed(condition: StanzaCondition, h?: number): Element {
@@ -38,7 +40,8 @@ function isTrue(text: string | undefined): boolean {
 
 /** Turns it on for a bound session and answers `<enabled/>`, or `<failed/>` the second time. */
 export function enable(keeper: Keeper, session: Session, request: Element): Element {
-  if (session.outbox !== undefined) return failed("unexpected-request");
+  // One that is over would never be forgotten again.
+  if (session.outbox !== undefined || !session.bound) return failed("unexpected-request");
   const { resume_timeout, location } = keeper.config;
   const wanted = readCount(request.attrs.max);
   let max = isTrue(request.attrs.resume) ? resume_timeout : 0;
@@ -70,12 +73,14 @@ export function resume(
   const h = readCount(request.attrs.h);
   if (previd === undefined || h === undefined) return refused(failed("bad-request"));
   const managed = keeper.find(previd);
-  if (managed?.session.account.jid.bare !== account.bare || managed.isOver) {
+  // Between the two it is not found any more, and its end is still being announced.
+  const isOver = managed === undefined || managed.isOver || !managed.session.bound;
+  if (isOver || managed.session.account.jid.bare !== account.bare) {
     return refused(failed("item-not-found", keeper.past(previd, account)));
   }
   if (!managed.canAcknowledge(h)) throw tooHigh(h, managed.queue.sent >>> 0);
   managed.resuming = n;
-  managed.park();
+  if (managed.park()) managed.isParked = true;
   return then(managed.settled(), () => take(keeper, managed, n, account, h));
 }
 
@@ -88,14 +93,19 @@ function take(
   h: number,
 ): Resumption {
   const { session, id } = managed;
-  if (managed.isOver) return refused(failed("item-not-found", keeper.past(id!, account)));
+  if (managed.isOver || !session.bound) {
+    return refused(failed("item-not-found", keeper.past(id!, account)));
+  }
   // The client has come a second time meanwhile.
   if (managed.resuming !== n) return refused(failed("conflict"));
   managed.resuming = undefined;
-  if (n.stream.closed) {
-    keeper.hibernated(managed, "lost while it was resumed");
+  // Closed, or this has taken so long that the login was taken back.
+  if (n.stream.closed || n.account !== account) {
+    if (managed.isParked) keeper.hibernated(managed, "lost while it was resumed");
+    managed.isParked = false;
     return refused(failed("item-not-found"));
   }
+  managed.isParked = false;
   managed.attach(n.stream, h);
   keeper.log.info("session resumed", {
     jid: session.jid.full,

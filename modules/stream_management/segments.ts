@@ -24,6 +24,8 @@ export interface Found {
   readonly frames: readonly string[];
   /** Bytes behind them that are no frame. */
   readonly damaged: number;
+  /** Nothing in it can be read: it is damaged from the start, or of another version. */
+  readonly foreign: boolean;
 }
 
 export class Segments {
@@ -58,7 +60,7 @@ export class Segments {
   async read(): Promise<Found> {
     await Deno.mkdir(this.#folder, { recursive: true, mode: 0o700 });
     const numbers = await this.#numbers();
-    if (numbers.length === 0) return { frames: [], damaged: 0 };
+    if (numbers.length === 0) return { frames: [], damaged: 0, foreign: false };
     this.#number = Math.max(...numbers);
     return parseSegment(await Deno.readFile(this.#path(this.#number)));
   }
@@ -152,6 +154,16 @@ export class Segments {
     await Deno.remove(this.#folder, { recursive: true });
   }
 
+  /** As `clear`, unless another program writes here. */
+  async forget(): Promise<void> {
+    try {
+      await this.lock();
+      await this.clear();
+    } catch {
+      // It is in use, or cannot be removed: what is in it is no worse than before.
+    }
+  }
+
   /** Closes the file; it is read again at the next start. */
   close(): void {
     this.#close();
@@ -193,6 +205,6 @@ export function parseSegment(bytes: Uint8Array): Found {
     frames.push(decoder.decode(content));
     at = start + length;
   }
-  if (frames.length > 0 && frames.shift() !== MAGIC) return { frames: [], damaged: bytes.length };
-  return { frames, damaged: bytes.length - at };
+  if (frames.shift() === MAGIC) return { frames, damaged: bytes.length - at, foreign: false };
+  return { frames: [], damaged: bytes.length, foreign: bytes.length > 0 };
 }

@@ -8,10 +8,13 @@ Deno.test("quota: counts by key, all or nothing, and starts anew", () => {
   assert(!quota.take("a", 2));
   assert(quota.take("a"));
   assert(!quota.take("a"));
+  assert(quota.isSpent("a"));
+  assert(!quota.isSpent("b"));
   assert(quota.take("b", 3));
   now = 999;
   assert(!quota.take("a"));
   now = 1000;
+  assert(!quota.isSpent("a"));
   assert(quota.take("a", 3));
 });
 
