@@ -62,9 +62,12 @@ test("ids and delays in the server's name are taken out", async (server) => {
         id("room.test")
       }</message>`,
     );
-    await bob.receives(
-      "<message>{only}<body>x</body><stanza-id xmlns='urn:xmpp:sid:0' id='forged' by='room.test'/></message>",
+    const sid = "<stanza-id xmlns='urn:xmpp:sid:0'";
+    const given = await bob.receives(
+      `<message>{only}<body>x</body>${sid} id='forged' by='room.test'/>` +
+        `${sid} id='{id}' by='bob@localhost'/></message>`,
     );
+    assert.notEqual(given.id, "forged"); // the archive's
   }
   await bob.close();
   mallory.send(`<message to='bob@localhost'><body>later</body>${forged.join("")}</message>`);
