@@ -13,16 +13,10 @@ import type { Account, Session } from "./session.ts";
 import type { LogArea } from "./log.ts";
 import { Jid, parseJid } from "./jid.ts";
 import type { Stanza } from "./stanza.ts";
-import { errorOf, presence } from "./stanza.ts";
+import { presence } from "./stanza.ts";
 import { StanzaError, StreamError } from "./errors.ts";
-import {
-  checkFrom,
-  checkIq,
-  checkPresenceType,
-  isAnswer,
-  priorityOf,
-  refusal,
-} from "./stanza_rules.ts";
+import { Refusals } from "./refusals.ts";
+import { checkFrom, checkIq, checkPresenceType, isAnswer, priorityOf } from "./stanza_rules.ts";
 import { conditionOf, deliveryRules, fittingSessions, messageType } from "./delivery.ts";
 import { DROP } from "./hooks/hook.ts";
 import { accountExists } from "./hooks/accounts.ts";
@@ -48,7 +42,7 @@ import {
 export class Router {
   readonly #hosts: ReadonlyMap<string, Host>;
   readonly #services: ReadonlyMap<string, Service>;
-  readonly #log: LogArea;
+  readonly #refusals: Refusals;
 
   constructor(
     hosts: ReadonlyMap<string, Host>,
@@ -57,7 +51,7 @@ export class Router {
   ) {
     this.#hosts = hosts;
     this.#services = services;
-    this.#log = log;
+    this.#refusals = new Refusals(log, (stanza) => this.#route(stanza));
   }
 
   // ---- from a client ----
@@ -69,9 +63,9 @@ export class Router {
     if (session.lang !== undefined) stanza.stampLang(session.lang);
     try {
       const done = this.#accept(session, stanza);
-      return isLater(done) ? done.catch((e) => this.#refused(stanza, e)) : done;
+      return isLater(done) ? done.catch((e) => this.#refusals.refused(stanza, e)) : done;
     } catch (e) {
-      return this.#refused(stanza, e);
+      return this.#refusals.refused(stanza, e);
     }
   }
 
@@ -140,7 +134,8 @@ export class Router {
   lost(session: Session): Later<void> {
     const gone = presence({ type: "unavailable", from: session.jid });
     // There is no stream any more that an error could end.
-    const ignore = (e: unknown) => e instanceof StreamError ? undefined : this.#refused(gone, e);
+    const ignore = (e: unknown) =>
+      e instanceof StreamError ? undefined : this.#refusals.refused(gone, e);
     try {
       const done = this.#unavailable(session, gone);
       return isLater(done) ? done.catch(ignore) : done;
@@ -153,7 +148,7 @@ export class Router {
 
   /** Routes a stanza with trusted `from` and `to`; a refusal goes back to its sender. */
   route(stanza: Stanza): Later<void> {
-    return this.#guarded(stanza, () => this.#route(stanza));
+    return this.#refusals.guarded(stanza, () => this.#route(stanza));
   }
 
   /**
@@ -167,7 +162,7 @@ export class Router {
     if (host === undefined) return;
     message.redelivered = true;
     message.copied = false;
-    return this.#guarded(message, () => this.#toAccount(host, message, to));
+    return this.#refusals.guarded(message, () => this.#toAccount(host, message, to));
   }
 
   #route(stanza: Stanza): Later<void> {
@@ -255,7 +250,7 @@ export class Router {
 
   #answer(host: Host, entry: Parameters<Host["iqs"]["answer"]>[0], request: Stanza): Later<void> {
     return then(host.iqs.answer(entry, request, request.first()!), (answer) => {
-      if (answer !== undefined) return this.#guarded(answer, () => this.#route(answer));
+      if (answer !== undefined) return this.#refusals.guarded(answer, () => this.#route(answer));
     });
   }
 
@@ -380,7 +375,7 @@ export class Router {
       const host = this.#hosts.get(to.domain);
       if (host === undefined || to.node === "" || host.hooks.has(deliver)) {
         const copy = stanza.addressedTo(to);
-        settle(this.#guarded(copy, () => this.#route(copy)));
+        settle(this.#refusals.guarded(copy, () => this.#route(copy)));
         continue;
       }
       const account = host.online.get(to.node);
@@ -399,53 +394,15 @@ export class Router {
       if (passed instanceof Promise) {
         return passed.then(
           (s) => s === DROP ? undefined : this.#notify(account, s, to),
-          (e) => this.#refused(stanza, e),
+          (e) => this.#refusals.refused(stanza, e),
         );
       }
       if (passed !== DROP) return this.#notify(account, passed, to);
     } catch (e) {
-      return this.#refused(stanza, e);
+      return this.#refusals.refused(stanza, e);
     }
-  }
-
-  // ---- refusals ----
-
-  /** Runs a step; what it refuses is answered to the sender, what it breaks is logged. */
-  #guarded(stanza: Stanza, step: () => Later<void>): Later<void> {
-    try {
-      const done = step();
-      return isLater(done) ? done.catch((e) => this.#refused(stanza, e)) : done;
-    } catch (e) {
-      return this.#refused(stanza, e);
-    }
-  }
-
-  #refused(stanza: Stanza, e: unknown): Later<void> {
-    if (e instanceof StreamError) throw e;
-    if (e instanceof StanzaError) {
-      if (this.#log.debugOn) this.#log.debug("a stanza was refused", refusal(stanza, e));
-      return this.#bounce(stanza, e);
-    }
-    this.#log.error("a stanza could not be handled", {
-      kind: stanza.name,
-      id: stanza.id ?? "",
-      from: stanza.from?.full ?? "",
-      error: e instanceof Error ? e.stack ?? e.message : String(e),
-    });
-    return this.#bounce(stanza, new StanzaError("internal-server-error"));
-  }
-
-  /** Tells the sender, unless that could make a loop (RFC 6120 §8.3.1). */
-  #bounce(stanza: Stanza, error: StanzaError): Later<void> {
-    if (stanza.from === undefined || stanza.isError || isAnswer(stanza)) return;
-    if (stanza.name === "presence" && SILENT_PRESENCE.has(stanza.type ?? "")) return;
-    const answer = errorOf(stanza, error);
-    return this.#guarded(answer, () => this.#route(answer));
   }
 }
-
-/** Presence whose failure concerns nobody. */
-const SILENT_PRESENCE: ReadonlySet<string> = new Set(["unavailable", "probe"]);
 
 function settle(done: Later<void>): void {
   // Failures were answered or logged on the way.
