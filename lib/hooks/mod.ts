@@ -17,6 +17,8 @@ export * from "./pubsub.ts";
 export * from "./pubsub_storage.ts";
 export * from "./reports.ts";
 export * from "./registration.ts";
+export * from "./room_storage.ts";
+export * from "./rooms.ts";
 export * from "./roster.ts";
 export * from "./roster_changes.ts";
 export * from "./sasl2.ts";
