@@ -13,7 +13,7 @@ import type { LogArea } from "./log.ts";
 import type { Element } from "./xml/element.ts";
 import type { Stanza } from "./stanza.ts";
 import type { ServiceDisco, ServiceHandler } from "./service.ts";
-import type { CommandRegistrar, Commands } from "./commands.ts";
+import type { AtService, CommandRegistrar, Commands } from "./commands.ts";
 import type { HttpRegistry } from "./http/routes.ts";
 import type { Account, Session } from "./session.ts";
 import type { Store } from "./store/mod.ts";
@@ -96,6 +96,11 @@ export interface ServiceHandle {
   feature(...namespaces: string[]): void;
   /** Answers service discovery; until then the service is not found by it. Call it once. */
   disco(answers: ServiceDisco): void;
+  /**
+   * Registers an ad-hoc command (XEP-0050) of the service or of the bare JIDs below it, as
+   * `ModuleHost.command` does for the host.
+   */
+  readonly command: CommandRegistrar<AtService>;
   /** Takes messages, presence, and IQs that no IQ handler takes. Call it once. */
   onStanza(handler: ServiceHandler): void;
   /** Sends an IQ from the service (or `from`) and waits for the answer; rejects after `ms`. */

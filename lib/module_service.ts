@@ -1,5 +1,7 @@
 /** The handle that a module gets on a service of its own, and what it must undo. */
 
+import type { Command, CommandServer } from "./commands.ts";
+import { commandOf, COMMANDS_NS } from "./commands.ts";
 import type { Host } from "./host.ts";
 import { DISCO_INFO_NS, DISCO_ITEMS_NS } from "./formats/disco.ts";
 import { discoInfoElement, discoItemsElement } from "./formats/disco.ts";
@@ -9,6 +11,7 @@ import { then } from "./later.ts";
 import type { IqHandler, IqScope, ServiceHandle } from "./module.ts";
 import { Service, serviceDomain } from "./service.ts";
 import type { ServiceDisco } from "./service.ts";
+import type { Jid } from "./jid.ts";
 import type { Stanza } from "./stanza.ts";
 
 const REQUEST_MS = 30_000;
@@ -46,6 +49,9 @@ export function makeService(
       for (const ns of namespaces) service.features.add(ns);
     },
     disco: (answers) => registerDisco(service, handle, answers),
+    command: (declared: Parameters<typeof commandOf>[1]) => {
+      addCommand(service, commandOf(module, declared));
+    },
     onStanza: (handler) => {
       service.handler = handler;
     },
@@ -63,22 +69,60 @@ export function makeService(
   };
 }
 
+/** With the first one at a place comes the handler of their IQs. */
+function addCommand(service: Service, command: Command): void {
+  const { commands, host, iqs, module } = service;
+  const isFirst = !commands.has(command.at);
+  commands.add(command);
+  if (!isFirst) return;
+  const handler: IqHandler = (iq, payload) => {
+    if (host.commands.server === undefined) throw new StanzaError("service-unavailable");
+    return host.commands.server.execute(commands, iq, payload);
+  };
+  const scope = command.at === "self" ? "host" : "account";
+  iqs.add("set", COMMANDS_NS, "command", { module, handler, scope });
+}
+
+/** Who answers service discovery of a node, if it is one of commands that are there. */
+function commandServer(service: Service, to: Jid, node: string): CommandServer | undefined {
+  const { commands, host: { commands: { server } } } = service;
+  if (node === "" || server === undefined) return undefined;
+  const isThere = node === COMMANDS_NS ? commands.has(to) : commands.get(to, node) !== undefined;
+  return isThere ? server : undefined;
+}
+
 function registerDisco(service: Service, handle: ServiceHandle, answers: ServiceDisco): void {
   handle.feature(DISCO_INFO_NS, DISCO_ITEMS_NS);
+  const { commands, host } = service;
   const info: IqHandler = (iq, { attrs }) => {
     const { node = "" } = attrs;
-    const to = iq.to!;
-    return then(answers.info(to, node, iq.from!), (found) => {
+    const [to, from] = [iq.to!, iq.from!];
+    const server = commandServer(service, to, node);
+    const answer = server === undefined
+      ? answers.info(to, node, from)
+      : server.info(commands, to, node, from);
+    return then(answer, (found) => {
       if (found === undefined) throw new StanzaError("item-not-found");
       if (to.node === "" && node === "") {
         for (const f of service.features) found.features.add(f);
+      }
+      if (node === "" && host.commands.server !== undefined && commands.has(to)) {
+        found.features.add(COMMANDS_NS);
       }
       return discoInfoElement(found, attrs.node);
     });
   };
   const items: IqHandler = (iq, query) => {
     const { node = "" } = query.attrs;
-    return then(answers.items(iq.to!, node, iq.from!, query), (found) => {
+    const [to, from] = [iq.to!, iq.from!];
+    const server = commandServer(service, to, node);
+    if (server !== undefined) {
+      return then(server.items(commands, to, node, from), (found) => {
+        if (found === undefined) throw new StanzaError("item-not-found");
+        return discoItemsElement(found, node);
+      });
+    }
+    return then(answers.items(to, node, from, query), (found) => {
       if (found === undefined) throw new StanzaError("item-not-found");
       const element = discoItemsElement(found.items, query.attrs.node);
       return found.set === undefined ? element : element.append(found.set);

@@ -3,6 +3,7 @@
  * server: IQs to the domain and to its bare JIDs have handlers, all else goes to one function.
  */
 
+import { Commands } from "./commands.ts";
 import type { Host } from "./host.ts";
 import { Jid, prepDomain } from "./jid.ts";
 import type { Later } from "./later.ts";
@@ -37,6 +38,7 @@ export class Service {
   readonly module: string;
   readonly iqs: IqTable;
   readonly features = new Set<string>();
+  readonly commands = new Commands();
   handler: ServiceHandler | undefined = undefined;
 
   constructor(host: Host, domain: string, module: string) {

@@ -1,27 +1,41 @@
 /**
- * XEP-0050: Ad-Hoc Commands: the protocol of what modules declare with `host.command`, and its place
- * in service discovery. Everybody sees the commands that they may run, and no others.
+ * XEP-0050: Ad-Hoc Commands: the protocol of what modules declare with `host.command` and with the
+ * `command` of their services, and its place in service discovery. Everybody sees the commands that
+ * they may run, and no others.
  */
 
 import * as v from "valibot";
-import { defineModule, type IqReply, type ModuleHost, NO_REPLY, result } from "../lib/module.ts";
+import type { IqHandler, IqReply, ModuleHost } from "../lib/module.ts";
+import { defineModule, NO_REPLY, result } from "../lib/module.ts";
 import { duration, setting, wholeNumber } from "../lib/config/setting.ts";
-import type { Command, CommandContext, CommandOutcome } from "../lib/commands.ts";
+import type {
+  Command,
+  CommandContext,
+  CommandPage,
+  Commands,
+  CommandServer,
+} from "../lib/commands.ts";
+import { COMMANDS_NS } from "../lib/commands.ts";
 import { StanzaError } from "../lib/errors.ts";
 import type { Field } from "../lib/formats/form.ts";
-import { answers, form, FORMS_NS, readForm } from "../lib/formats/form.ts";
-import { type DiscoInfo, discoInfo, discoNodeInfo, discoNodeItems } from "../lib/hooks/disco.ts";
+import { form, FORMS_NS } from "../lib/formats/form.ts";
+import type { DiscoInfo, DiscoItem } from "../lib/hooks/disco.ts";
+import { discoInfo, discoNodeInfo, discoNodeItems } from "../lib/hooks/disco.ts";
 import { sessionClosed } from "../lib/hooks/streams.ts";
 import type { Jid } from "../lib/jid.ts";
+import type { Later } from "../lib/later.ts";
 import { iq as iqStanza, type Stanza } from "../lib/stanza.ts";
 import type { Element } from "../lib/xml/element.ts";
 import { xml } from "../lib/xml/element.ts";
+import {
+  actionsElement,
+  commandElement,
+  completed,
+  filledIn,
+  refusal,
+  submitted,
+} from "./adhoc/elements.ts";
 import { type Run, Runs } from "./adhoc/runs.ts";
-import type { Commands } from "../lib/commands.ts";
-
-const COMMANDS_NS = "http://jabber.org/protocol/commands";
-/** The language of all forms and notes. */
-const LANG = "en";
 
 const config = v.strictObject({
   sessions: setting(wholeNumber(1, 1_000_000), 1000, "Commands under way at the same time."),
@@ -50,27 +64,30 @@ export default defineModule({
   config,
   setup(host) {
     const protocol = new Protocol(host);
+    const { commands } = host;
+    // The host's services come here too.
+    host.onUnload(commands.serve(protocol));
     host.feature(COMMANDS_NS);
     host.on(discoInfo, (info, target, from) => {
       if (target.node === "" || target.bare !== from.bare) return;
-      if ([...host.commands.list("account")].length > 0) info.features.add(COMMANDS_NS);
+      if (commands.has(target)) info.features.add(COMMANDS_NS);
     });
-    host.on(discoNodeInfo, (target, node, from) => protocol.info(target, node, from));
-    host.on(discoNodeItems, (target, node, from) => protocol.items(target, node, from));
-    host.iq.set(COMMANDS_NS, "command", (iq, command) => protocol.command(iq, command), "host");
-    host.iq.set(COMMANDS_NS, "command", (iq, command) => protocol.command(iq, command), "owner");
+    host.on(discoNodeInfo, (target, node, from) => protocol.info(commands, target, node, from));
+    host.on(discoNodeItems, (target, node, from) => protocol.items(commands, target, node, from));
+    for (const scope of ["host", "owner"] as const) {
+      const execute: IqHandler = (iq, command) => protocol.execute(commands, iq, command);
+      host.iq.set(COMMANDS_NS, "command", execute, scope);
+    }
     host.on(sessionClosed, ({ jid }) => protocol.forget(jid));
   },
 });
 
-class Protocol {
+class Protocol implements CommandServer {
   readonly #host: Host;
-  readonly #commands: Commands;
   readonly #runs: Runs;
 
   constructor(host: Host) {
     this.#host = host;
-    this.#commands = host.commands;
     this.#runs = new Runs(host.config);
   }
 
@@ -83,20 +100,24 @@ class Protocol {
     return { from, to, isAdmin, lang };
   }
 
-  #find(node: string, to: Jid): Command | undefined {
-    return this.#commands.get(to.node === "" ? "host" : "account", node);
-  }
-
   // ---- service discovery (§2.2) ----
 
-  async info(target: Jid, node: string, from: Jid): Promise<DiscoInfo | undefined> {
+  async info(
+    commands: Commands,
+    target: Jid,
+    node: string,
+    from: Jid,
+  ): Promise<DiscoInfo | undefined> {
+    const context = this.#context(from, target);
     if (node === COMMANDS_NS) {
+      // It refuses where there is nothing to have commands.
+      await this.#visible(commands, context);
       const identity = { category: "automation", type: "command-list", name: "Ad-Hoc Commands" };
       return { identities: [identity], features: new Set([COMMANDS_NS]), forms: [] };
     }
-    const command = this.#find(node, target);
+    const command = commands.get(target, node);
     if (command === undefined) return undefined;
-    await this.#admit(command, this.#context(from, target));
+    await this.#admit(command, context);
     return {
       identities: [{ category: "automation", type: "command-node", name: command.name }],
       features: new Set([COMMANDS_NS, FORMS_NS]),
@@ -104,20 +125,29 @@ class Protocol {
     };
   }
 
-  async items(target: Jid, node: string, from: Jid) {
+  async items(
+    commands: Commands,
+    target: Jid,
+    node: string,
+    from: Jid,
+  ): Promise<readonly DiscoItem[] | undefined> {
     const context = this.#context(from, target);
-    if (node !== COMMANDS_NS) {
-      const command = this.#find(node, target);
-      if (command === undefined) return undefined;
-      await this.#admit(command, context);
-      return [];
+    if (node === COMMANDS_NS) {
+      const visible = await this.#visible(commands, context);
+      return visible.map(({ node, name }) => ({ jid: target.full, node, name }));
     }
-    const items = [];
-    for (const command of this.#commands.list(target.node === "" ? "host" : "account")) {
-      if (!await this.#mayRun(command, context)) continue;
-      items.push({ jid: target.full, node: command.node, name: command.name });
+    const command = commands.get(target, node);
+    if (command === undefined) return undefined;
+    await this.#admit(command, context);
+    return [];
+  }
+
+  async #visible(commands: Commands, context: CommandContext): Promise<Command[]> {
+    const visible = [];
+    for (const command of commands.list(context.to)) {
+      if (await this.#mayRun(command, context)) visible.push(command);
     }
-    return items;
+    return visible;
   }
 
   async #mayRun(command: Command, context: CommandContext): Promise<boolean> {
@@ -144,9 +174,9 @@ class Protocol {
 
   // ---- execution (§2.4) ----
 
-  async command(iq: Stanza, request: Element): Promise<IqReply> {
+  async execute(commands: Commands, iq: Stanza, request: Element): Promise<IqReply> {
     try {
-      return result(await this.#execute(iq, request));
+      return result(await this.#execute(commands, iq, request));
     } catch (e) {
       if (!(e instanceof StanzaError)) throw e;
       // Not the usual answer, which would hand the form back, passwords and all.
@@ -158,11 +188,11 @@ class Protocol {
     }
   }
 
-  async #execute(iq: Stanza, request: Element): Promise<Element> {
+  async #execute(commands: Commands, iq: Stanza, request: Element): Promise<Element> {
     const { node, sessionid, action = "execute" } = request.attrs;
     const lang = request.attrs["xml:lang"] ?? iq.attrs["xml:lang"];
     const context = this.#context(iq.from!, iq.to!, lang);
-    const command = node === undefined ? undefined : this.#find(node, iq.to!);
+    const command = node === undefined ? undefined : commands.get(iq.to!, node);
     if (command === undefined) throw new StanzaError("item-not-found");
     if (!isAction(action)) throw refusal("malformed-action", "there is no such action");
     if (lang !== undefined && !isLanguage(lang)) {
@@ -172,7 +202,7 @@ class Protocol {
     await this.#admit(command, context);
     if (sessionid === undefined) {
       if (action !== "execute") throw refusal("bad-action", "nothing has been begun");
-      return await this.#begin(command, context);
+      return await this.#begin(command, context, request);
     }
     const run = this.#runs.find(sessionid, command.node, context);
     if (run === "unknown") throw refusal("bad-sessionid", "there is no such session");
@@ -187,9 +217,17 @@ class Protocol {
     return await this.#goOn(run, action, request);
   }
 
-  async #begin(command: Command, context: CommandContext): Promise<Element> {
-    if (command.pages.length === 0) {
+  async #begin(command: Command, context: CommandContext, request: Element): Promise<Element> {
+    const { pages } = command;
+    if (pages.length === 0) {
       return completed(this.#runs.newId(context), command, await command.run({}, context));
+    }
+    // Who knows the form may send it along (XEP-0317 §3.3): then there is nothing to remember.
+    if (pages.length === 1 && request.child("x", FORMS_NS)?.attrs.type === "submit") {
+      const [page] = pages;
+      const values = submitted(request, await fieldsOf(page!, context, {}), page!.formType);
+      await page!.check?.(values, context);
+      return completed(this.#runs.newId(context), command, await command.run(values, context));
     }
     const run = this.#runs.open(command, context);
     if (run === undefined) {
@@ -243,8 +281,7 @@ class Protocol {
   async #show(run: Run, index: number): Promise<Element> {
     const page = run.command.pages[index]!;
     const before = Object.assign({}, ...run.given.slice(0, index));
-    const { fields } = page;
-    run.fields = typeof fields === "function" ? await fields(run.context, before) : fields;
+    run.fields = await fieldsOf(page, run.context, before);
     run.page = index;
     const { title = run.command.name, instructions, formType } = page;
     const isLast = index === run.command.pages.length - 1;
@@ -264,6 +301,14 @@ class Protocol {
   }
 }
 
+function fieldsOf(
+  { fields }: CommandPage<readonly Field[]>,
+  context: CommandContext,
+  before: Readonly<Record<string, unknown>>,
+): Later<readonly Field[]> {
+  return typeof fields === "function" ? fields(context, before) : fields;
+}
+
 function isAction(action: string): action is Action {
   return ACTIONS.includes(action);
 }
@@ -271,89 +316,4 @@ function isAction(action: string): action is Action {
 /** RFC 5646, its shape. */
 function isLanguage(tag: string): boolean {
   return /^[a-z]{1,8}(-[a-z0-9]{1,8})*$/i.test(tag);
-}
-
-/** §4.4. */
-function refusal(
-  condition: "bad-action" | "malformed-action" | "bad-locale" | "bad-payload" | "bad-sessionid",
-  text: string,
-): StanzaError {
-  return new StanzaError("bad-request", { text, app: xml(condition, COMMANDS_NS) });
-}
-
-/** §4.2: `execute` is what the button in the middle does. */
-function actionsElement(hasPrevious: boolean, isLast: boolean): Element {
-  const forward = isLast ? "complete" : "next";
-  return xml(
-    "actions",
-    COMMANDS_NS,
-    { execute: forward },
-    hasPrevious && xml("prev", COMMANDS_NS),
-    xml(forward, COMMANDS_NS),
-  );
-}
-
-function commandElement(
-  sessionid: string,
-  { node }: Command,
-  status: "executing" | "completed" | "canceled",
-  ...children: (Element | false | undefined)[]
-): Element {
-  return xml(
-    "command",
-    COMMANDS_NS,
-    { node, sessionid, status, "xml:lang": LANG },
-    ...children,
-  );
-}
-
-function completed(
-  id: string,
-  command: Command,
-  outcome: CommandOutcome | string | void,
-): Element {
-  const what: CommandOutcome = typeof outcome === "string" ? { note: outcome } : outcome ?? {};
-  return commandElement(
-    id,
-    command,
-    "completed",
-    noteElement("info", what.note),
-    noteElement("warn", what.warning),
-    noteElement("error", what.error),
-    what.result && form({ type: "result", ...what.result }),
-    ...what.payload ?? [],
-  );
-}
-
-function noteElement(type: string, text: string | undefined): Element | undefined {
-  return text === undefined ? undefined : xml("note", COMMANDS_NS, { type }, text);
-}
-
-/** Values by name; every fault of the form is a `bad-payload`. A `cancel` is a `submit` (§3.5.1). */
-function submitted(
-  request: Element,
-  fields: readonly Field[],
-  formType: string | undefined,
-): Record<string, unknown> {
-  const x = request.child("x", FORMS_NS) ?? xml("x", FORMS_NS, { type: "submit" });
-  try {
-    const read = readForm(x);
-    return answers(read.type === "cancel" ? { ...read, type: "submit" } : read, fields, formType);
-  } catch (e) {
-    if (!(e instanceof StanzaError)) throw e;
-    throw refusal("bad-payload", e.text ?? e.condition);
-  }
-}
-
-/** A page that is shown again has what it was given, but for secrets. */
-function filledIn(
-  fields: readonly Field[],
-  given: Readonly<Record<string, unknown>> | undefined,
-): readonly Field[] {
-  if (given === undefined) return fields;
-  return fields.map((field) => {
-    if (field.type === "fixed" || field.type === "text-private") return field;
-    const value = given[field.var];
-    return value === undefined ? field : { ...field, value } as Field;
-  });
 }

@@ -67,12 +67,13 @@ Deno.test("what is touched lasts, what is not goes", () => {
 
 Deno.test("a table of commands: hosts and accounts apart, names once", () => {
   const commands = new Commands();
+  const host = parseJid("localhost")!;
   const remove = commands.add(command);
-  commands.add({ ...command, for: "owner" });
+  commands.add({ ...command, at: "node", for: "owner" });
   assert.throws(() => commands.add({ ...command, module: "other" }), /test and other both have/);
-  assert.equal(commands.get("host", "n"), command);
-  assert.equal(commands.get("account", "n")!.for, "owner");
+  assert.equal(commands.get(host, "n"), command);
+  assert.equal(commands.get(alice.from, "n")!.for, "owner");
   remove();
-  assert.equal(commands.get("host", "n"), undefined);
-  assert.equal([...commands.list("account")].length, 1);
+  assert.equal(commands.get(host, "n"), undefined);
+  assert.equal([...commands.list(alice.from)].length, 1);
 });
