@@ -1,5 +1,6 @@
 /**
- * Data forms (XEP-0004) with their field standardisation (XEP-0068): how forms are built.
+ * Data forms (XEP-0004) with their field standardisation (XEP-0068) and, for whole numbers, their
+ * validation (XEP-0122): how forms are built.
  * `form_read.ts` reads them.
  *
  * ```ts
@@ -14,6 +15,7 @@ import type { Child, Element } from "../xml/element.ts";
 import { xml } from "../xml/element.ts";
 
 export const FORMS_NS = "jabber:x:data";
+export const VALIDATE_NS = "http://jabber.org/protocol/xdata-validate";
 
 /** What a form is for (XEP-0004 §3.1). */
 export type FormType = "form" | "submit" | "cancel" | "result";
@@ -40,6 +42,13 @@ export interface FieldValues {
 /** The types of XEP-0004 §3.3. */
 export type FieldType = keyof FieldValues;
 
+/** XEP-0122 §3.2.3: a field for a whole number; both ends are included. */
+export interface Validation {
+  readonly datatype: "xs:integer";
+  readonly min?: number;
+  readonly max?: number;
+}
+
 interface Labels {
   readonly label?: string;
   /** Explains the field to the user. */
@@ -60,6 +69,7 @@ type FieldOf<T extends FieldType> = T extends "fixed" ? Labels & {
       readonly value?: FieldValues[T];
     }
     & (T extends "list-single" | "list-multi" ? { readonly options?: readonly FieldOption[] }
+      : T extends "text-single" ? { readonly validate?: Validation }
       : unknown);
 
 /** A field of a form to be built; without a value it is empty. */
@@ -138,9 +148,17 @@ function fieldElement(field: Field, formType: FormType): Element {
     { var: field.var, type: field.type, label },
     desc !== undefined && xml("desc", FORMS_NS, {}, desc),
     field.required === true && formType === "form" && xml("required", FORMS_NS),
+    "validate" in field && field.validate !== undefined && validateElement(field.validate),
     ...valuesOf(field).map(valueElement),
     ...options.map(optionElement),
   );
+}
+
+function validateElement({ datatype, min, max }: Validation): Element {
+  const method = min === undefined && max === undefined
+    ? xml("basic", VALIDATE_NS)
+    : xml("range", VALIDATE_NS, { min: min?.toString(), max: max?.toString() });
+  return xml("validate", VALIDATE_NS, { datatype }, method);
 }
 
 /** The texts of the `<value/>` elements. */

@@ -6,7 +6,7 @@
 import type { Element } from "../xml/element.ts";
 import { StanzaError } from "../errors.ts";
 import { parseJid } from "../jid.ts";
-import type { Field, FieldOption, FieldType, FieldValues, FormType } from "./form.ts";
+import type { Field, FieldOption, FieldType, FieldValues, FormType, Validation } from "./form.ts";
 import { FORMS_NS } from "./form.ts";
 
 export interface FormField {
@@ -166,9 +166,14 @@ function valueOf(field: Exclude<Field, { type: "fixed" }>, values: readonly stri
     }
     case "list-multi":
       return [...new Set(values.map((v) => choiceValue(field, v)))];
+    case "text-single": {
+      const text = single(field.var, values);
+      return field.validate === undefined || text === ""
+        ? text
+        : wholeNumber(field.var, text, field.validate);
+    }
     case "hidden":
     case "text-private":
-    case "text-single":
       return single(field.var, values);
   }
 }
@@ -183,6 +188,18 @@ function booleanValue(name: string, text: string): boolean {
   if (text === "1" || text === "true") return true;
   if (text === "0" || text === "false" || text === "") return false;
   throw unacceptable(name, `${quoted(text)} is neither true nor false`);
+}
+
+/** XEP-0122 §4.4: nobody else has looked. The number as text, without a sign or zeros to no use. */
+function wholeNumber(name: string, text: string, { min, max }: Validation): string {
+  const digits = text.trim();
+  const number = /^[+-]?[0-9]+$/.test(digits) ? Number(digits) : NaN;
+  if (!Number.isSafeInteger(number)) {
+    throw unacceptable(name, `${quoted(text)} is no whole number, or too large`);
+  }
+  if (min !== undefined && number < min) throw unacceptable(name, `${number} is less than ${min}`);
+  if (max !== undefined && number > max) throw unacceptable(name, `${number} is more than ${max}`);
+  return String(number);
 }
 
 function jidValue(name: string, text: string): string {

@@ -256,3 +256,42 @@ Deno.test("a submission must be one, of the right form", () => {
     botname: "b",
   });
 });
+
+Deno.test("XEP-0122: a field for a whole number says so", () => {
+  const built = (validate: { datatype: "xs:integer"; min?: number; max?: number }) =>
+    form({ type: "form", fields: [{ var: "n", type: "text-single", value: "5", validate }] })
+      .first()!.toString();
+  const field = (method: string) =>
+    `<field xmlns='${NS}' var='n' type='text-single'>` +
+    "<validate xmlns='http://jabber.org/protocol/xdata-validate' datatype='xs:integer'>" +
+    `${method}</validate><value>5</value></field>`;
+  assert.equal(
+    built({ datatype: "xs:integer", min: 0, max: 3600 }),
+    field("<range min='0' max='3600'/>"),
+  );
+  assert.equal(built({ datatype: "xs:integer", min: -1 }), field("<range min='-1'/>"));
+  assert.equal(built({ datatype: "xs:integer", max: 10 }), field("<range max='10'/>"));
+  assert.equal(built({ datatype: "xs:integer" }), field("<basic/>"));
+});
+
+Deno.test("XEP-0122 §4.4: what is no whole number of the range is not acceptable", () => {
+  const fields = [
+    { var: "wait", type: "text-single", validate: { datatype: "xs:integer", min: 0, max: 3600 } },
+    { var: "any", type: "text-single", validate: { datatype: "xs:integer" } },
+  ] as const satisfies readonly Field[];
+  const read = (name: "wait" | "any", text: string) =>
+    answers(readForm(submission(field(name, text))), fields)[name];
+  for (const [text, number] of [["0", "0"], ["3600", "3600"], [" +007 ", "7"], ["-0", "0"]]) {
+    assert.equal(read("wait", text!), number, text);
+  }
+  assert.equal(read("any", "-12"), "-12");
+  // It was emptied (XEP-0004 §3.6).
+  assert.equal(read("wait", ""), "");
+  refuses("not-acceptable", /^wait: -1 is less than 0/, () => read("wait", "-1"));
+  refuses("not-acceptable", /^wait: 3601 is more than 3600/, () => read("wait", "3601"));
+  for (
+    const text of ["x", "1.5", "1e3", "0x10", "1 2", "--1", "+", " ", "\u0663", "9".repeat(400)]
+  ) {
+    refuses("not-acceptable", /^any: .* no whole number/, () => read("any", text));
+  }
+});
