@@ -45,3 +45,8 @@ export function mapSpaces(s: string): string {
   for (const c of s) out += (propertiesOf(c.codePointAt(0)!) & SPACE) === 0 ? c : " ";
   return out;
 }
+
+/** Removes U+0020 at both ends, and leaves one of several in between. */
+export function collapseSpaces(s: string): string {
+  return s.split(" ").filter((word) => word !== "").join(" ");
+}

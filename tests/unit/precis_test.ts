@@ -11,7 +11,12 @@ import {
   PVALID,
   UNASSIGNED,
 } from "../../lib/precis/bits.ts";
-import { opaqueString, usernameCaseMapped } from "../../lib/precis/profiles.ts";
+import {
+  nickname,
+  nicknameKey,
+  opaqueString,
+  usernameCaseMapped,
+} from "../../lib/precis/profiles.ts";
 import { bidiOf, joiningOf, precisOf, scriptOf } from "../../lib/precis/properties.ts";
 import { UNICODE_VERSION } from "../../lib/precis/tables.ts";
 import { codePoints, settle, utf8Length } from "../../lib/precis/text.ts";
@@ -137,6 +142,79 @@ Deno.test("OpaqueString: what is free, mapped and refused", () => {
     "\u2028",
     "\ud800",
   ]);
+});
+
+Deno.test("RFC 8266 §3: nicknames, as they are compared", () => {
+  accepts(nicknameKey, {
+    "Foo": "foo",
+    "foo": "foo",
+    "Foo Bar": "foo bar",
+    "foo bar": "foo bar",
+    "\u03a3": "\u03c3",
+    "\u03c3": "\u03c3",
+    "\u03c2": "\u03c2",
+    "\u03d4": "\u03cb", // settles in the second round
+    "\u221e": "\u221e",
+    "Richard \u2163": "richard iv",
+  });
+});
+
+Deno.test("RFC 8266 §2.1: nicknames are enforced, and keep their case", () => {
+  accepts(nickname, {
+    "Foo": "Foo",
+    "stpeter ": "stpeter",
+    "  St   Peter  ": "St Peter",
+    "St\u00a0\u3000Peter\u2003": "St Peter",
+    "\u00a8a": "\u0308a", // NFKC makes a space of a part of it, which goes in the next round
+    "\u03d4": "\u03ab",
+    "Richard \u2163": "Richard IV",
+    "\uff2a\uff41\uff43\uff4b": "Jack",
+    "e\u0301": "\u00e9",
+    "\u{1f600}": "\u{1f600}",
+    "a\u05d0": "a\u05d0", // no directionality rule
+    "~ ! ~": "~ ! ~",
+  });
+  accepts(nicknameKey, {
+    " St\u2003PETER ": "st peter",
+    "\u00c9": "\u00e9",
+    "\u212a": "k",
+    "\u0130": "i\u0307",
+  });
+});
+
+Deno.test("nicknames that are none", () => {
+  for (const profile of [nickname, nicknameKey]) {
+    refuses(profile, [
+      "",
+      " ",
+      "   ",
+      "\u3000\u00a0",
+      "a\tb",
+      "a\nb",
+      "\0",
+      "\x7f",
+      "a\u0085",
+      "a\u200bb",
+      "a\u202eb",
+      "a\u2028b",
+      "\u{1f468}\u200d\u{1f469}",
+      "\ue000",
+      "\ufffe",
+      "\ud800",
+      "\u0378",
+    ]);
+  }
+});
+
+Deno.test("nicknames: what was enforced stays, and has the key of what it was made of", () => {
+  for (
+    const name of ["Foo", " \u1e9e\u2163 \u03d4", "\u01c4 \ufb03", "\u0345\u00a8", "\u03b1\u03a3"]
+  ) {
+    const enforced = nickname(name)!;
+    assert.equal(nickname(enforced), enforced);
+    assert.equal(nicknameKey(enforced), nicknameKey(name));
+    assert.equal(nicknameKey(nicknameKey(name)!), nicknameKey(name));
+  }
 });
 
 Deno.test("exceptions of RFC 5892 §2.6", () => {
