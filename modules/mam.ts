@@ -35,6 +35,7 @@ import {
   archiveQuery,
   archiveReplace,
   archiveServe,
+  archiveSettled,
   archiveStore,
   archiveWipe,
   messageArchived,
@@ -139,6 +140,7 @@ export default defineModule({
     host.onUnload(() => Promise.all([retention.stop(), tombstones.done()]).then(() => {}));
 
     host.on(archiveStore, (owner, entry) => keep(host, archive, tombstones, owner, entry));
+    host.on(archiveSettled, (owner) => archive.kept(owner));
     host.on(archiveQuery, (owner, query) => pages.query(owner, query));
     host.on(archiveMetadata, (owner) => pages.ends(owner));
     host.on(archiveReplace, async (owner, id, message) => {

@@ -73,6 +73,16 @@ export const archiveStore = ask<[owner: string, entry: ArchiveEntry], Archived>(
   "keeps a message in an archive; the answer is its id, with which to stamp it",
 );
 
+/**
+ * For who must not pass a message on before it is kept. To be asked in the turn in which
+ * `archive.store` has answered: then it is about that message, and all before it have been decided on
+ * by then. It hurries the writing, and costs little: many messages share a commit, and its promise.
+ */
+export const archiveSettled = ask<[owner: string], boolean>(
+  "archive.settled",
+  "comes when what was stored in an archive is on the disk; false if the last of it could not be kept",
+);
+
 /** Throws `StanzaError` `item-not-found` for an id that is not in the archive (XEP-0313 §4.1.3). */
 export const archiveQuery = ask<[owner: string, query: ArchiveQuery], ArchivePage>(
   "archive.query",

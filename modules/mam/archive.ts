@@ -3,6 +3,7 @@
  * them and all share the groups in which messages are written.
  */
 
+import type { Later } from "../../lib/later.ts";
 import type { LogArea } from "../../lib/log.ts";
 import { Owners } from "./owners.ts";
 import { type Store, StoreError } from "../../lib/store/mod.ts";
@@ -68,8 +69,13 @@ export class Archive {
   }
 
   /** Keeps a message; a promise if too much is waiting to be written. */
-  add(row: Row): Promise<void> | undefined {
+  add(row: Row): Promise<unknown> | undefined {
     return this.#buffer.add(row);
+  }
+
+  /** Whether what was put into an archive is kept for good, as soon as that is known. */
+  kept(owner: string): Later<boolean> {
+    return this.#buffer.settled(owner) ?? true;
   }
 
   /**
@@ -93,6 +99,7 @@ export class Archive {
     return (await this.#sql.replace.run({ owner: number, id, xml })).changes > 0;
   }
 
+  /** Rejects when it has failed for good, which is logged. */
   async #write(rows: readonly Row[]): Promise<void> {
     try {
       await this.#tryToWrite(rows);
@@ -107,6 +114,7 @@ export class Archive {
           messages: rows.length,
           error: error instanceof Error ? error.message : String(error),
         });
+        throw error;
       }
     }
   }

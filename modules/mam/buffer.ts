@@ -1,7 +1,7 @@
 /**
  * What has been archived and is not on the disk yet. Messages are written in groups: a commit costs as
  * much as the writing of dozens of messages. Nobody waits for a group but acknowledgements, queries of
- * the same archive, and everybody once too much is waiting.
+ * the same archive, rooms before they pass a message on, and everybody once too much is waiting.
  */
 
 /** A message with its place. */
@@ -25,24 +25,28 @@ const MOST_SIZE = 16 << 20;
 
 class Group {
   readonly rows: Row[] = [];
+  readonly owners = new Set<string>();
   size = 0;
-  readonly written: Promise<void>;
-  done!: () => void;
+  /** One for all who wait: true if it was kept. */
+  readonly written: Promise<boolean>;
+  done!: (kept: boolean) => void;
 
   constructor() {
     this.written = new Promise((resolve) => this.done = resolve);
   }
 
-  has(owner: string): boolean {
-    return this.rows.some((row) => row.owner === owner);
+  add(row: Row): void {
+    this.rows.push(row);
+    this.owners.add(row.owner);
+    this.size += row.xml.length;
   }
 }
 
 export interface BufferOptions {
-  /** Writes a group for good; what fails in there, fails there. */
+  /** Writes a group for good; rejects when that has failed and was dealt with. */
   write(rows: readonly Row[]): Promise<void>;
   /** Told of each group when it is begun. */
-  pledge(written: Promise<void>): void;
+  pledge(written: Promise<unknown>): void;
 }
 
 export class Buffer {
@@ -59,14 +63,13 @@ export class Buffer {
   }
 
   /** Takes a message; a promise if too much is waiting already, but the message is taken all the same. */
-  add(row: Row): Promise<void> | undefined {
+  add(row: Row): Promise<unknown> | undefined {
     let group = this.#open;
     if (group === undefined) {
       group = this.#open = new Group();
       this.#options.pledge(group.written);
     }
-    group.rows.push(row);
-    group.size += row.xml.length;
+    group.add(row);
     if (this.#writing !== undefined) {
       const full = group.rows.length >= MOST_ROWS || group.size >= MOST_SIZE;
       return full ? this.#writing.written : undefined;
@@ -75,14 +78,17 @@ export class Buffer {
     else this.#timer ??= setTimeout(() => this.#flush(), GROUP_MS);
   }
 
-  /** Comes when all that is here of an archive is written; undefined if nothing is. */
-  settled(owner: string): Promise<void> | undefined {
-    if (this.#open?.has(owner) === true) {
+  /**
+   * Comes when all that is here of an archive is written, true if the newest of it was kept; undefined
+   * if nothing is here. The group is written at once, or right behind the one that is being written.
+   */
+  settled(owner: string): Promise<boolean> | undefined {
+    if (this.#open?.owners.has(owner) === true) {
       const { written } = this.#open;
       this.#hurry();
       return written;
     }
-    if (this.#writing?.has(owner) === true) return this.#writing.written;
+    if (this.#writing?.owners.has(owner) === true) return this.#writing.written;
   }
 
   /** Writes everything. */
@@ -107,13 +113,13 @@ export class Buffer {
     const group = this.#writing = this.#open;
     if (group === undefined) return;
     this.#open = undefined;
-    const end = () => {
+    const end = (kept: boolean) => {
       this.#writing = undefined;
-      group.done();
+      group.done(kept);
       if (this.#open === undefined) return;
       if (this.#urgent || this.#open.rows.length >= GROUP_ROWS) this.#flush();
       else this.#timer ??= setTimeout(() => this.#flush(), GROUP_MS);
     };
-    this.#options.write(group.rows).then(end, end);
+    this.#options.write(group.rows).then(() => end(true), () => end(false));
   }
 }

@@ -10,6 +10,7 @@ import {
   archiveQuery,
   archiveReplace,
   archiveServe,
+  archiveSettled,
   archiveStore,
   archiveWipe,
   messageArchived,
@@ -49,6 +50,19 @@ Deno.test("a node's archive is another than that of its service", () => {
   assert.equal(archiveOwner(ROOM), "coven@chat.localhost");
   assert.equal(archiveOwner(ROOM, "a/b"), "coven@chat.localhost/a/b");
 });
+
+Deno.test("whoever has stored a message hears when it is on the disk, long before its time", () =>
+  withServer({}, {}, async (server) => {
+    const { hooks } = server.host();
+    assert.equal(hooks.ask(archiveSettled, OWNER), true);
+    await say(server, "one", "hail");
+    const kept = hooks.ask(archiveSettled, OWNER);
+    assert.ok(kept instanceof Promise);
+    assert.ok(server.inner.durability.pending > 0);
+    assert.equal(await kept, true);
+    assert.equal(server.inner.durability.pending, 0);
+    assert.equal(hooks.ask(archiveSettled, OWNER), true);
+  }));
 
 Deno.test("stored, asked for, replaced, wiped", () =>
   withServer({}, {}, async (server) => {

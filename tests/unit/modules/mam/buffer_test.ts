@@ -8,17 +8,19 @@ function row(id: number, owner = "a@x", xml = "<message/>"): Row {
 /** A disk that writes when it is told. */
 function slowDisk() {
   const groups: number[][] = [];
-  const pledged: Promise<void>[] = [];
-  let finish: (() => void) | undefined;
+  const pledged: Promise<unknown>[] = [];
+  let disk: PromiseWithResolvers<void> | undefined;
   const buffer = new Buffer({
     write: (rows) => {
       groups.push(rows.map((r) => r.id));
-      return new Promise((resolve) => finish = resolve);
+      disk = Promise.withResolvers();
+      return disk.promise;
     },
     pledge: (written) => void pledged.push(written),
   });
-  const end = async () => {
-    finish!();
+  const end = async (error?: Error) => {
+    if (error === undefined) disk!.resolve();
+    else disk!.reject(error);
     await new Promise((resolve) => setImmediate(resolve));
   };
   return { buffer, groups, pledged, end };
@@ -68,7 +70,7 @@ Deno.test("who asks for an archive waits for what is in it, and for nothing else
 Deno.test("beyond a bound whoever adds has to wait", async () => {
   const { buffer, groups, end } = slowDisk();
   for (let id = 0; id < 256; id++) buffer.add(row(id));
-  let waits: Promise<void> | undefined;
+  let waits: Promise<unknown> | undefined;
   let added = 0;
   while (waits === undefined && added < 20_000) waits = buffer.add(row(1000 + added++));
   assert.equal(added, 10_000);
@@ -108,4 +110,40 @@ Deno.test("a group that cannot be written does not stop the next one", async () 
   buffer.add(row(2));
   await buffer.drain();
   assert.equal(attempts, 2);
+});
+
+Deno.test("all who wait for a group have one promise, and hear whether it was kept", async () => {
+  const { buffer, groups, end } = slowDisk();
+  buffer.add(row(1));
+  const first = buffer.settled("a@x");
+  assert.deepEqual(groups, [[1]]);
+  const waiting = new Set<unknown>();
+  for (let id = 2; id <= 500; id++) {
+    assert.equal(buffer.add(row(id, id % 2 === 0 ? "a@x" : "b@x")), undefined);
+    waiting.add(buffer.settled(id % 2 === 0 ? "a@x" : "b@x"));
+  }
+  assert.equal(waiting.size, 1);
+  assert.ok(!waiting.has(first));
+  // While a group is written, the next one is not begun; it follows right behind.
+  assert.equal(groups.length, 1);
+  await end(new Error("no"));
+  assert.equal(await first, false);
+  assert.equal(groups.length, 2);
+  assert.equal(groups[1]!.length, 499);
+  assert.equal(buffer.settled("b@x"), [...waiting][0]);
+  await end();
+  assert.equal(await [...waiting][0], true);
+  assert.equal(buffer.settled("a@x"), undefined);
+});
+
+Deno.test("without anybody in a hurry the next group waits for its time", async () => {
+  const { buffer, groups, end } = slowDisk();
+  buffer.add(row(1));
+  buffer.settled("a@x");
+  buffer.add(row(2));
+  await end();
+  assert.deepEqual(groups, [[1]]);
+  assert.ok(buffer.settled("a@x") !== undefined);
+  assert.deepEqual(groups, [[1], [2]]);
+  await end();
 });

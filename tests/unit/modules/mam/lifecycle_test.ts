@@ -197,10 +197,15 @@ test("what cannot be written is counted and logged, and the next message is kept
     resource: "",
     xml: "<message/>",
   });
-  await a.archive.drain();
+  assert.equal(await a.archive.kept(OWNER), false);
   assert.equal(a.archive.lost, 1);
   assert.equal(a.lines.length, 1);
   assert.match(a.lines[0]!, /could not be archived/);
   a.put("juliet@a.org", "two");
+  const kept = a.archive.kept(OWNER);
+  assert.ok(kept instanceof Promise && a.archive.kept(OWNER) === kept);
+  assert.equal(a.archive.kept(`paris@${HOST}`), true);
+  assert.equal(await kept, true);
+  assert.equal(a.archive.kept(OWNER), true);
   assert.deepEqual(await a.bodies(), ["one", "two"]);
 });
