@@ -230,6 +230,16 @@ export const messageKinds: readonly MessageKind[] = [
     carbons: { sent: true, received: false },
   },
   {
+    kind: "mentioned in a room, and not there",
+    spec: "XEP-0452",
+    xml: normal(
+      "<mentions xmlns='urn:xmpp:mmn:0'><forwarded xmlns='urn:xmpp:forward:0'>" +
+        "<message xmlns='jabber:client' type='groupchat' from='coven@chat.example/firstwitch'>" +
+        "<body>Hail, Juliet</body></message></forwarded></mentions>",
+    ),
+    ...SPOKEN,
+  },
+  {
     kind: "news of a room, of type normal",
     spec: "XEP-0045",
     xml: normal(

@@ -1,7 +1,7 @@
 /**
  * XEP-0357: Push Notifications: app servers are told when somebody waits for a client that is asleep:
- * its session is over, hibernates (XEP-0198), or has an inactive client (XEP-0352). For which chats is
- * up to the account (XEP-0492).
+ * its session is over, hibernates (XEP-0198), or has an inactive client (XEP-0352). Members of a room
+ * who are not in there are told of what they miss. For which chats is up to the account (XEP-0492).
  *
  * A registration belongs to the client that has enabled it last: while that one is here, nothing is
  * pushed to it, wherever messages go.
@@ -20,10 +20,11 @@ import {
 } from "../lib/config/setting.ts";
 import { StanzaError } from "../lib/errors.ts";
 import { FORMS_NS, readForm } from "../lib/formats/form.ts";
-import { traitsOf } from "../lib/formats/message_traits.ts";
+import { copiedMessage, traitsOf } from "../lib/formats/message_traits.ts";
 import { accountDeleted } from "../lib/hooks/accounts.ts";
 import { urgentWhileInactive } from "../lib/hooks/clients.ts";
 import { subscriptionRequested } from "../lib/hooks/presence.ts";
+import { roomMissed } from "../lib/hooks/rooms.ts";
 import { rosterGet } from "../lib/hooks/roster.ts";
 import { messageDelivered, messageOffline } from "../lib/hooks/stanzas.ts";
 import {
@@ -130,6 +131,7 @@ export default defineModule({
 
     forSessions(host, book, pusher);
     forAccounts(host, book, pusher);
+    forMembers(host, book, pusher);
 
     host.on(accountDeleted, async (account) => {
       settings.forget(account);
@@ -176,11 +178,23 @@ function forSessions(host: Host, book: RegistrationBook, pusher: Pusher): void {
   });
 }
 
-/** Messages to accounts, for those of their clients that have no session at all. */
-function forAccounts(host: Host, book: RegistrationBook, pusher: Pusher): void {
-  const withoutSession = (account: Jid) => (r: Registration) =>
-    host.account(account)?.session(r.resource) === undefined;
+/** Chooses the registrations whose client has no session at all. */
+function withoutSession(host: Host, account: Jid): (r: Registration) => boolean {
+  return (r) => host.account(account)?.session(r.resource) === undefined;
+}
 
+/** What members of rooms miss, for those of their clients that are not here. */
+function forMembers(host: Host, book: RegistrationBook, pusher: Pusher): void {
+  host.on(roomMissed, (_room, message, account) => {
+    if (account.domain !== host.domain || book.known(account) === NONE) return;
+    // Copies are made for accounts: one that comes out of a room is forged.
+    if (!traitsOf(message).urgent || copiedMessage(message) !== undefined) return;
+    pusher.message(account, message, withoutSession(host, account));
+  });
+}
+
+/** Messages to accounts, for those of their clients that are not here. */
+function forAccounts(host: Host, book: RegistrationBook, pusher: Pusher): void {
   const came = (message: Stanza, account: Jid): Later<void> => {
     if (book.known(account) === NONE) return;
     const traits = traitsOf(message);
@@ -189,7 +203,7 @@ function forAccounts(host: Host, book: RegistrationBook, pusher: Pusher): void {
     if (type === "error" || type === "groupchat") return;
     // To one client, and not for the others.
     if (to?.resource !== "" && (!traits.carbons || traits.occupant)) return;
-    const concerns = withoutSession(account);
+    const concerns = withoutSession(host, account);
     // Its session is over, and has been told of while it hibernated.
     const isNews = message.redelivered
       ? (r: Registration) => r.pushed === undefined && concerns(r)
@@ -205,7 +219,11 @@ function forAccounts(host: Host, book: RegistrationBook, pusher: Pusher): void {
 
   host.on(subscriptionRequested, ({ from }, account) => {
     if (from === undefined) return undefined;
-    pusher.request(account, withoutSession(account), () => requestsWaiting(host, account, from));
+    pusher.request(
+      account,
+      withoutSession(host, account),
+      () => requestsWaiting(host, account, from),
+    );
     return undefined;
   }, { priority: -1000 });
 }

@@ -101,6 +101,7 @@ const kinds: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ["jabber:x:encrypted", Kind.Content], // XEP-0027
   ["jabber:x:oob", Kind.Content], // XEP-0066
   ["urn:xmpp:forward:0", Kind.Content], // XEP-0297
+  ["urn:xmpp:mmn:0", Kind.Content], // XEP-0452
   ["urn:xmpp:sfs:0", Kind.Content], // XEP-0447
   ["urn:xmpp:eme:0", Kind.Encryption], // XEP-0380
   ["jabber:x:conference", Kind.Invite], // XEP-0249
