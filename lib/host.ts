@@ -64,6 +64,8 @@ export class Host {
   #ending: StreamError | undefined = undefined;
   /** What waits for the modules; undefined when they are there. */
   #openers: (() => Later<void>)[] | undefined = [];
+  /** What waits for the sessions; undefined when they are there. */
+  #restorers: (() => Later<void>)[] | undefined = [];
 
   constructor(server: Server, config: HostConfig) {
     this.server = server;
@@ -172,11 +174,23 @@ export class Host {
     this.#openers.push(f);
   }
 
+  /**
+   * Runs `f` when all that others do at `whenOpen` is done, and with that all sessions are restored that
+   * are to be; at once if they are.
+   */
+  whenRestored(f: () => Later<void>): Later<void> {
+    if (this.#restorers === undefined) return f();
+    this.#restorers.push(f);
+  }
+
   /** All modules are set up. */
   async open(): Promise<void> {
     const openers = this.#openers ?? [];
     this.#openers = undefined;
     for (const f of openers) await f();
+    const restorers = this.#restorers ?? [];
+    this.#restorers = undefined;
+    for (const f of restorers) await f();
   }
 
   /**

@@ -1,0 +1,214 @@
+/**
+ * Changes of affiliations (XEP-0045 §9, §10.3-10.8), wherever they come from: an admin's request, the
+ * configuration, a registration, an invitation. They are stored first, then everybody is told.
+ */
+
+import { StanzaError } from "../../lib/errors.ts";
+import type { Affiliation } from "../../lib/formats/muc.ts";
+import { roomAffiliationChanged } from "../../lib/hooks/rooms.ts";
+import { type Jid, parseJid } from "../../lib/jid.ts";
+import { nicknameKey } from "../../lib/precis/profiles.ts";
+import type { StoredAffiliation } from "../../lib/rooms.ts";
+import { message } from "../../lib/stanza.ts";
+import { xml } from "../../lib/xml/element.ts";
+import { putOut, type Removal } from "./leave.ts";
+import { Status, USER } from "./names.ts";
+import type { Client, Notice, Occupant } from "./occupant.ts";
+import { actorElement, show, showRoom } from "./presence.ts";
+import { isMember, roleAfter } from "./rights.ts";
+import type { Room } from "./room.ts";
+import { changeElement, forgetRemovals } from "./versions.ts";
+
+/** What is to become of one address. */
+export interface Change {
+  /** Bare, or a domain. */
+  readonly user: Jid;
+  readonly affiliation: Affiliation;
+  /** The nickname to reserve; "" for none, undefined to leave it. */
+  readonly nick: string | undefined;
+  readonly reason: string | undefined;
+}
+
+/** Throws `conflict` if another address has the nickname. */
+export function checkReserved(room: Room, user: Jid, nick: string): void {
+  const owner = room.reservedBy(nick);
+  const holder = room.occupant(nick);
+  if (
+    (owner !== undefined && owner !== user.bare) ||
+    (holder !== undefined && holder.user.bare !== user.bare)
+  ) throw new StanzaError("conflict", { text: `the nickname ${nick} is another's` });
+}
+
+/**
+ * Makes the changes, all or none. `between` is called when they are kept and those who have to leave
+ * know it, before the others are told.
+ */
+export async function changeAffiliations(
+  room: Room,
+  changes: readonly Change[],
+  by: Client | undefined,
+  between: () => void = () => {},
+): Promise<void> {
+  const before = new Map(changes.map((c) => [c.user.bare, room.affiliationOf(c.user)]));
+  const since = room.version;
+  const version = since + 1;
+  const rows = changes.map((change) => rowOf(room, change, version));
+  checkCount(room, rows);
+  const merged = new Map(room.affiliations);
+  for (const row of rows) merged.set(row.jid, row);
+  const { forget, oldest } = forgetRemovals(merged.values(), room.oldestVersion);
+  await room.save({ version, oldestVersion: oldest }, rows, forget);
+  room.version = version;
+  room.oldestVersion = oldest;
+  for (const row of rows) keepRow(room, row);
+  for (const jid of forget) room.affiliations.delete(jid);
+
+  const told: (() => unknown)[] = [];
+  for (const change of changes) told.push(...apply(room, change, by, since));
+  between();
+  for (const tell of told) await tell();
+  for (const { user, affiliation } of changes) {
+    const was = before.get(user.bare)!;
+    if (was === affiliation) continue;
+    await room.service.host.tell(
+      roomAffiliationChanged,
+      room,
+      user,
+      affiliation,
+      was,
+      by?.occupant.user,
+    );
+  }
+}
+
+function rowOf(room: Room, change: Change, version: number): StoredAffiliation {
+  const { user, affiliation, nick, reason } = change;
+  const old = room.affiliations.get(user.bare);
+  const keepsNick = isMember(affiliation);
+  const wasMember = old !== undefined && isMember(old.affiliation);
+  return {
+    jid: user.bare,
+    affiliation,
+    nick: keepsNick ? nick ?? old?.nick ?? "" : "",
+    reason: reason ?? "",
+    version,
+    since: wasMember && keepsNick ? old.since : version,
+  };
+}
+
+function checkCount(room: Room, rows: readonly StoredAffiliation[]): void {
+  const { affiliations } = room.service.settings;
+  const isNew = (row: StoredAffiliation) =>
+    row.affiliation !== "none" &&
+    (room.affiliations.get(row.jid)?.affiliation ?? "none") === "none";
+  const added = rows.filter(isNew).length;
+  if (added === 0) return;
+  let count = added;
+  for (const a of room.affiliations.values()) if (a.affiliation !== "none") count++;
+  if (count > affiliations) {
+    throw new StanzaError("resource-constraint", {
+      text: `a room has at most ${affiliations} affiliations`,
+    });
+  }
+}
+
+function keepRow(room: Room, row: StoredAffiliation): void {
+  const old = room.affiliations.get(row.jid);
+  if (old !== undefined && old.nick !== "") room.reserved.delete(nicknameKey(old.nick) ?? old.nick);
+  if (row.nick !== "") room.reserved.set(nicknameKey(row.nick) ?? row.nick, row.jid);
+  room.affiliations.set(row.jid, row);
+}
+
+/** What everybody has to be told; those who must leave are told right now. */
+function apply(
+  room: Room,
+  { user, affiliation, reason }: Change,
+  by: Client | undefined,
+  since: number,
+): (() => unknown)[] {
+  const concerned = [...room.occupants()].filter((o) =>
+    o.user.bare === user.bare || (user.node === "" && o.user.domain === user.domain)
+  );
+  const extra = [changeElement(room, since)];
+  const actor = actorElement(by?.occupant);
+  if (concerned.length === 0) return [() => tellOfAbsent(room, user, affiliation, extra, reason)];
+  const told: (() => unknown)[] = [];
+  for (const occupant of concerned) {
+    const now = room.affiliationOf(occupant.user);
+    if (now === occupant.affiliation) continue;
+    const removal = removalFor(room, now);
+    if (removal !== undefined) {
+      occupant.affiliation = now;
+      told.push(putOut(room, occupant, { ...removal, reason, actor, affiliation: now, extra }));
+    } else {
+      told.push(() => promote(room, occupant, now, { reason, actor, extra }));
+    }
+  }
+  return told;
+}
+
+type Why = Pick<Removal, "status" | "why">;
+
+/** §9.1, §9.4: who may not be there any more. */
+function removalFor(room: Room, now: Affiliation): Why | undefined {
+  if (now === "outcast") return { status: [Status.Banned], why: "banned" };
+  if (room.config.membersOnly && !isMember(now)) {
+    return { status: [Status.AffiliationLost], why: "affiliation" };
+  }
+  return undefined;
+}
+
+/** Another affiliation, and the role that goes with it. */
+function promote(room: Room, occupant: Occupant, now: Affiliation, notice: Notice): void {
+  const before = occupant.affiliation;
+  occupant.affiliation = now;
+  const { moderated } = room.config;
+  setRole(room, occupant, roleAfter(occupant.role, before, now, moderated), notice);
+}
+
+/** Gives an occupant a role and shows it to all. */
+export function setRole(
+  room: Room,
+  occupant: Occupant,
+  role: Occupant["role"],
+  notice: Notice,
+): void {
+  if (occupant.clients.length === 0) return; // it has left meanwhile
+  const rises = role === "moderator" && occupant.role !== "moderator";
+  occupant.role = role;
+  for (const client of occupant.clients) room.place(client);
+  show(room, occupant, notice);
+  // What moderators see and others do not (§7.2.4).
+  if (rises && (!room.open || [...room.occupants()].some((o) => !o.visible))) {
+    for (const client of occupant.clients) showRoom(room, client);
+  }
+}
+
+/** §10.3, XEP-0463 §5.2.2: the room hears of it; and out of courtesy, the user (§18.1). */
+function tellOfAbsent(
+  room: Room,
+  user: Jid,
+  affiliation: Affiliation,
+  extra: Notice["extra"] = [],
+  reason: string | undefined,
+): void {
+  const news = (clients: Iterable<Client>, withAddress: boolean) => {
+    if (!withAddress) return;
+    const item = xml(
+      "item",
+      USER,
+      { jid: user.bare, affiliation, role: "none" },
+      reason !== undefined && xml("reason", USER, {}, reason),
+    );
+    room.tell(message({ from: room.jid }, xml("x", USER, {}, ...extra, item)), clients);
+  };
+  if (room.open) news(room.clients.values(), true);
+  else news(room.moderators, true);
+}
+
+/** An address that an admin has written: bare (§10.3). */
+export function userAt(text: string | undefined): Jid {
+  const jid = text === undefined ? undefined : parseJid(text);
+  if (jid === undefined) throw new StanzaError("jid-malformed", { text: "`jid` is no address" });
+  return jid.toBare();
+}

@@ -1,0 +1,418 @@
+/**
+ * A service of rooms: which of them are awake, who makes them, and where what is sent to them goes. A
+ * room is woken by the first that is sent to it, and sleeps when nobody was in it for a while.
+ */
+
+import { StanzaError } from "../../lib/errors.ts";
+import { DROP } from "../../lib/hooks/hook.ts";
+import { roomCount, roomLoad, roomOccupantsChanged } from "../../lib/hooks/room_storage.ts";
+import type { RoomListing, StoredOccupant } from "../../lib/hooks/room_storage.ts";
+import {
+  roomCreated,
+  roomDefaults,
+  roomMayCreate,
+  roomMayDiscover,
+  roomPresence,
+} from "../../lib/hooks/rooms.ts";
+import { archiveStore } from "../../lib/hooks/archive.ts";
+import { Jid } from "../../lib/jid.ts";
+import { isLater, type Later, then } from "../../lib/later.ts";
+import type { ModuleHost, ServiceHandle } from "../../lib/module.ts";
+import { Quota } from "../../lib/quota.ts";
+import type { RoomConfig, StoredRoom } from "../../lib/rooms.ts";
+import { slot } from "../../lib/session.ts";
+import type { Stanza } from "../../lib/stanza.ts";
+import type { Element } from "../../lib/xml/element.ts";
+import { destroyRoom, type Farewell } from "./destroy.ts";
+import { hatsOf } from "./hats.ts";
+import { failed } from "./leave.ts";
+import type { Client, Occupant } from "./occupant.ts";
+import { PassedRequests } from "./occupant_iq.ts";
+import { Room } from "./room.ts";
+import { defaultConfig, type Settings } from "./settings.ts";
+
+const TEN_SECONDS = 10_000;
+const MINUTE = 60_000;
+const TEN_MINUTES = 600_000;
+
+/** Changes of who is where are written at most that often, in ms. */
+const NOTE_MS = 200;
+
+/** On a session: where it is, by room. */
+export const places = slot<Map<Room, Client>>();
+
+export class MucService {
+  readonly host: ModuleHost<Settings>;
+  readonly service: ServiceHandle;
+  readonly settings: Settings;
+  /** Awake, by node. */
+  readonly rooms = new Map<string, Room>();
+  readonly #waking = new Map<string, Promise<Room | undefined>>();
+  /** Awake without occupants: since when (`performance.now()`), the ones unused longest first. */
+  readonly #idle = new Map<Room, number>();
+  readonly quotas;
+  readonly passed = new PassedRequests();
+  #noted: { entered: StoredOccupant[]; left: StoredOccupant[] } | undefined = undefined;
+  /** The host is closing: what goes now goes with the process. */
+  closing = false;
+
+  constructor(host: ModuleHost<Settings>, service: ServiceHandle) {
+    this.host = host;
+    this.service = service;
+    this.settings = host.config;
+    const { joins, messages, invitations, requests, searches } = host.config;
+    this.quotas = {
+      joins: new Quota(joins || Infinity, MINUTE),
+      messages: new Quota(messages || Infinity, TEN_SECONDS),
+      invitations: new Quota(invitations, TEN_MINUTES),
+      requests: new Quota(requests, TEN_MINUTES),
+      searches: new Quota(searches, MINUTE),
+    };
+  }
+
+  get domain(): string {
+    return this.service.domain;
+  }
+
+  /** There are archives (module `mam`). */
+  get archives(): boolean {
+    return this.host.has(archiveStore);
+  }
+
+  /** Administrators of the server own all rooms. */
+  isAdmin(user: Jid): boolean {
+    return this.host.settings.admins.includes(user.bare);
+  }
+
+  // ---- rooms come and go ----
+
+  /** The room of that node, woken if it sleeps; undefined if there is none. */
+  find(node: string): Later<Room | undefined> {
+    const awake = this.rooms.get(node);
+    if (awake !== undefined) {
+      if (awake.size === 0) this.#rest(awake);
+      return awake;
+    }
+    const waking = this.#waking.get(node);
+    if (waking !== undefined) return waking;
+    const woken = this.#wake(node).finally(() => this.#waking.delete(node));
+    this.#waking.set(node, woken);
+    return woken;
+  }
+
+  async #wake(node: string): Promise<Room | undefined> {
+    const jid = this.#jidOf(node);
+    const stored = await this.host.ask(roomLoad, jid);
+    if (stored === undefined || stored === "none") return undefined;
+    const config = { ...defaultConfig(this.settings), ...stored.config };
+    const room = new Room(this, jid, { ...stored, config }, false);
+    await room.restore(stored);
+    this.rooms.set(node, room);
+    this.#rest(room);
+    return room;
+  }
+
+  #jidOf(node: string): Jid {
+    return Jid.of(node, this.service.domain);
+  }
+
+  /** Nobody is in it: it goes to sleep if that stays so. */
+  #rest(room: Room): void {
+    this.#idle.delete(room);
+    this.#idle.set(room, performance.now());
+    if (this.#idle.size > this.settings.awake) {
+      for (const [oldest] of this.#idle) {
+        if (this.#sleep(oldest)) break;
+      }
+    }
+  }
+
+  /** Puts rooms to sleep in which nobody was for a while. */
+  sweep(): void {
+    const before = performance.now() - this.settings.sleep;
+    for (const [room, since] of this.#idle) {
+      if (since > before) break;
+      this.#sleep(room);
+    }
+  }
+
+  #sleep(room: Room): boolean {
+    if (room.size > 0 || room.locked || room.turns.length > 0) {
+      this.#idle.delete(room);
+      if (room.size === 0) this.#idle.set(room, performance.now());
+      return false;
+    }
+    this.#idle.delete(room);
+    this.rooms.delete(room.jid.node);
+    // How much was said is the one thing that is not stored when it happens.
+    if (!room.destroyed && room.activity.isNews) void this.inBackground(room, room.save());
+    return true;
+  }
+
+  /**
+   * Makes a room, for somebody who wants to enter it (§10.1.1).
+   * @throws StanzaError `not-allowed` for who may not, `resource-constraint` beyond a limit
+   */
+  async create(node: string, creator: Jid): Promise<Room> {
+    const jid = this.#jidOf(node);
+    const asked = await this.host.ask(roomMayCreate, jid, creator);
+    if (!(asked ?? this.#mayCreate(creator))) {
+      throw new StanzaError("not-allowed", { text: "you may not make rooms here" });
+    }
+    await this.#checkCounts(creator);
+    const config = await this.host.filter(roomDefaults, defaultConfig(this.settings), jid, creator);
+    if (config === DROP) throw new StanzaError("not-allowed");
+    // Two who come at once: the second enters what the first has made.
+    const other = await this.find(node);
+    if (other !== undefined) return other;
+    const room = new Room(this, jid, newRoom(creator.bare, config), this.settings.lock);
+    this.rooms.set(node, room);
+    this.#rest(room);
+    if (room.locked) this.#giveUpLater(room);
+    else await room.save({}, [...room.affiliations.values()]);
+    await this.host.tell(roomCreated, room, creator);
+    return room;
+  }
+
+  #mayCreate(creator: Jid): boolean {
+    if (this.isAdmin(creator)) return true;
+    if (this.settings.create === "anybody") return true;
+    if (this.settings.create === "admins" || creator.domain !== this.host.domain) return false;
+    return this.host.account(creator)?.guest !== true;
+  }
+
+  async #checkCounts(creator: Jid): Promise<void> {
+    const { rooms, rooms_per_account } = this.settings;
+    const unsaved = [...this.rooms.values()].filter((r) => r.locked);
+    const all = await this.host.ask(roomCount, this.service.jid, "all") ?? 0;
+    if (all + unsaved.length >= rooms) {
+      throw new StanzaError("resource-constraint", { text: "there are too many rooms" });
+    }
+    if (rooms_per_account === 0 || this.isAdmin(creator)) return;
+    const { bare } = creator;
+    const own = await this.host.ask(roomCount, this.service.jid, { creator: bare }) ?? 0;
+    if (own + unsaved.filter((r) => r.creator === bare).length >= rooms_per_account) {
+      throw new StanzaError("resource-constraint", {
+        text: `one account may make ${rooms_per_account} rooms`,
+      });
+    }
+  }
+
+  /** §10.1.3: a room whose maker does not configure it never was. */
+  #giveUpLater(room: Room): void {
+    this.host.after(this.settings.lock_timeout, () => {
+      if (!room.locked || room.destroyed) return;
+      const text = "it was not configured in time";
+      void this.inBackground(room, this.destroy(room, { reason: text }));
+    });
+  }
+
+  /** It is open, and stored. */
+  unlocked(room: Room): void {
+    if (room.size === 0) this.#rest(room);
+  }
+
+  async destroy(room: Room, farewell: Farewell): Promise<void> {
+    if (room.destroyed) return;
+    await destroyRoom(room, farewell);
+    this.#idle.delete(room);
+    if (this.rooms.get(room.jid.node) === room) this.rooms.delete(room.jid.node);
+  }
+
+  /** A room that was awake before the settings were changed. */
+  adopt(room: Room): void {
+    if (room.destroyed) return;
+    room.service = this;
+    this.rooms.set(room.jid.node, room);
+    if (room.size === 0) this.#rest(room);
+    if (room.locked) this.#giveUpLater(room);
+  }
+
+  // ---- people come and go ----
+
+  entered(room: Room, client: Client): void {
+    this.#idle.delete(room);
+    this.#note(room, client, "entered");
+    const session = this.host.session(client.jid);
+    if (session === undefined) return;
+    let all = places.get(session);
+    if (all === undefined) places.set(session, all = new Map());
+    all.set(room, client);
+    session.changed();
+  }
+
+  left(room: Room, client: Client): void {
+    this.#note(room, client, "left");
+    const session = this.host.session(client.jid);
+    const all = session && places.get(session);
+    if (session === undefined || all === undefined) return;
+    all.delete(room);
+    if (all.size === 0) places.set(session, undefined);
+    session.changed();
+  }
+
+  /** It has another nickname, role or presence. */
+  changed(client: Client): void {
+    this.host.session(client.jid)?.changed();
+  }
+
+  moved(room: Room, client: Client): void {
+    for (const each of client.occupant.clients) {
+      this.#note(room, each, "entered");
+      this.changed(each);
+    }
+  }
+
+  #note({ jid: room }: Room, { jid, occupant }: Client, what: "entered" | "left"): void {
+    if (this.closing) return;
+    if (this.#noted === undefined) {
+      this.#noted = { entered: [], left: [] };
+      this.host.after(NOTE_MS, () => this.writeNotes());
+    }
+    const stored = { room, nick: occupant.nick, jid: jid.full };
+    const key = (o: StoredOccupant) => o.room.bare === room.bare && o.jid === jid.full;
+    // Only the last word about a client counts.
+    const other = what === "entered" ? this.#noted.left : this.#noted.entered;
+    const at = other.findLastIndex(key);
+    if (at >= 0) other.splice(at, 1);
+    this.#noted[what].push(stored);
+  }
+
+  /** Writes who is where, for the case that the process dies. */
+  writeNotes(): void {
+    const noted = this.#noted;
+    this.#noted = undefined;
+    if (noted === undefined) return;
+    const done = this.host.ask(roomOccupantsChanged, noted.entered, noted.left);
+    if (isLater(done)) {
+      done.catch((e) => this.failed("who is in a room could not be noted", undefined, e));
+    }
+  }
+
+  /** The last occupant is gone. */
+  emptied(room: Room): Later<void> {
+    if (room.size > 0 || room.destroyed || this.closing) return;
+    if (room.locked || !room.config.persistent) return this.destroy(room, {});
+    this.#rest(room);
+  }
+
+  /** There is no such session any more: nobody has said so. */
+  lost(room: Room, jid: Jid): void {
+    const client = room.client(jid);
+    if (client === undefined) return;
+    const done = room.turns.act(() =>
+      room.client(jid) === client ? failed(room, client) : undefined
+    );
+    if (isLater(done)) void this.inBackground(room, done);
+  }
+
+  // ---- what others ask ----
+
+  mayEnter(user: Jid): boolean {
+    if (this.settings.enter === "anybody") return true;
+    return user.domain === this.host.domain || this.isAdmin(user);
+  }
+
+  /** Whether somebody may see a room. */
+  async isVisible(node: string, who: Jid): Promise<boolean> {
+    if (!this.host.has(roomMayDiscover)) return true;
+    return await this.host.ask(roomMayDiscover, this.#jidOf(node), who) ?? true;
+  }
+
+  /** A room that is awake, as lists show it; undefined if they do not. */
+  listingOf({ jid, config, locked }: Room): RoomListing | undefined {
+    if (locked || !config.public) return undefined;
+    const { name, description, lang, password, membersOnly, whois } = config;
+    return {
+      node: jid.node,
+      name,
+      description,
+      lang,
+      open: password === "" && !membersOnly,
+      anonymous: whois === "moderators",
+    };
+  }
+
+  hatsOf(room: Room, user: Jid): Element | undefined {
+    return hatsOf(room, user);
+  }
+
+  /** What is shown of a presence, after all who have a say about it. */
+  presenceOf(
+    room: Room,
+    occupant: Occupant,
+    stanza: Stanza,
+    children: readonly Element[],
+  ): Later<readonly Element[]> {
+    if (!this.host.has(roomPresence)) return children;
+    const shown = stanza.filter((c) => children.includes(c)).sentFrom(occupant.jid);
+    return then(
+      this.host.filter(roomPresence, shown, room, occupant),
+      (passed) => passed === DROP ? [] : passed.elements(),
+    );
+  }
+
+  /** Messages and requests of one user to rooms. Throws `policy-violation`. */
+  checkRate(user: Jid, stanza: Stanza): void {
+    const { message_bytes, messages } = this.settings;
+    if (sizeOf(stanza) > message_bytes) {
+      throw new StanzaError("policy-violation", {
+        text: `a message has at most ${message_bytes} bytes`,
+      });
+    }
+    if (messages > 0 && !this.quotas.messages.take(user.bare)) {
+      throw new StanzaError("policy-violation", { type: "wait", text: "too many messages" });
+    }
+  }
+
+  checkPresenceSize(stanza: Stanza): void {
+    const { presence_bytes } = this.settings;
+    if (sizeOf(stanza) <= presence_bytes) return;
+    throw new StanzaError("policy-violation", {
+      text: `a presence has at most ${presence_bytes} bytes`,
+    });
+  }
+
+  // ---- failures ----
+
+  failed(what: string, room: Room | undefined, e: unknown): void {
+    this.host.log.error(what, {
+      room: room?.jid.bare ?? this.domain,
+      error: e instanceof Error ? e.stack ?? e.message : String(e),
+    });
+  }
+
+  /** Nobody waits for it; that it has failed is logged. */
+  inBackground(room: Room, work: Promise<unknown>): Promise<void> {
+    const done = work.then(
+      () => {},
+      (e) => this.failed("a room's change could not be made", room, e),
+    );
+    this.host.pledge(done);
+    return done;
+  }
+}
+
+/** Characters, which is close enough to bytes for a limit. */
+function sizeOf(stanza: Stanza): number {
+  return stanza.source?.length ?? stanza.toString().length;
+}
+
+function newRoom(creator: string, config: RoomConfig): StoredRoom {
+  return {
+    creator,
+    created: Date.now(),
+    config,
+    subject: undefined,
+    hats: [],
+    secret: crypto.getRandomValues(new Uint8Array(32)).toHex(),
+    avatars: [],
+    version: 1,
+    oldestVersion: 1,
+    activity: [],
+    activeHour: 0,
+    affiliations: [
+      { jid: creator, affiliation: "owner", nick: "", reason: "", version: 1, since: 1 },
+    ],
+  };
+}

@@ -1,0 +1,30 @@
+/** XEP-0500: MUC Slow Mode: participants wait between two messages, whatever client they use. */
+
+import { StanzaError } from "../../lib/errors.ts";
+import type { Stanza } from "../../lib/stanza.ts";
+import type { Occupant } from "./occupant.ts";
+import { isAdmin } from "./rights.ts";
+import type { Room } from "./room.ts";
+
+/** Users remembered at most: beyond it those whose time is over are forgotten. */
+const REMEMBERED = 10_000;
+
+/** Throws `policy-violation` if it is too early; otherwise the time runs from now. */
+export function checkSlowMode(room: Room, { user, role, affiliation }: Occupant, m: Stanza): void {
+  const wait = room.config.slowMode * 1000;
+  if (wait === 0 || role === "moderator" || isAdmin(affiliation)) return;
+  if (m.child("body") === undefined) return;
+  const now = performance.now();
+  const last = room.spoken.get(user.bare) ?? -Infinity;
+  const left = Math.ceil((last + wait - now) / 1000);
+  if (left > 0) {
+    throw new StanzaError("policy-violation", {
+      type: "wait",
+      text: `slow mode: wait ${left} seconds until your next message`,
+    });
+  }
+  if (room.spoken.size >= REMEMBERED) {
+    for (const [who, when] of room.spoken) if (when + wait <= now) room.spoken.delete(who);
+  }
+  room.spoken.set(user.bare, now);
+}

@@ -1,0 +1,50 @@
+/** XEP-0045 §7.7: occupants say how they are. */
+
+import type { Stanza } from "../../lib/stanza.ts";
+import type { Element } from "../../lib/xml/element.ts";
+import { type Later, then } from "../../lib/later.ts";
+import { NS } from "../../lib/ns.ts";
+import { cleanPresence } from "./clean.ts";
+import type { Client } from "./occupant.ts";
+import { show } from "./presence.ts";
+import type { Room } from "./room.ts";
+
+/** A client that is in the room has sent its presence once more. */
+export function changeStatus(room: Room, client: Client, stanza: Stanza): Later<void> {
+  const { occupant } = client;
+  const said = shownChildren(room, client, stanza);
+  return then(room.service.presenceOf(room, occupant, stanza, said), (children) => {
+    client.presence = children;
+    client.lang = stanza.attrs["xml:lang"];
+    occupant.main = client;
+    occupant.changed();
+    room.service.changed(client);
+    showSoon(room, client);
+  });
+}
+
+function shownChildren(room: Room, { occupant }: Client, stanza: Stanza): Element[] {
+  const children = cleanPresence(stanza, room.jid);
+  if (occupant.role !== "visitor" || room.config.allowVisitorStatus) return children;
+  return children.filter((c) => !c.is("status", NS.client));
+}
+
+/** At once, unless that was done a moment ago: then the last one of the interval is shown. */
+function showSoon(room: Room, client: Client): void {
+  const { host, settings: { presence_interval } } = room.service;
+  const now = performance.now();
+  const left = client.shownAt + presence_interval - now;
+  if (left <= 0 || presence_interval === 0) {
+    client.shownAt = now;
+    return show(room, client.occupant);
+  }
+  if (client.showsLater) return;
+  client.showsLater = true;
+  host.after(left, () => {
+    client.showsLater = false;
+    if (room.clients.get(client.jid.full) !== client) return;
+    client.shownAt = performance.now();
+    const shown = room.turns.act(() => show(room, client.occupant));
+    if (shown instanceof Promise) shown.catch((e) => room.service.failed("a presence", room, e));
+  });
+}

@@ -1,0 +1,192 @@
+/** Where what is sent to a service's rooms goes: messages, presence, and IQs to occupants. */
+
+import { StanzaError } from "../../lib/errors.ts";
+import { FORMS_NS, readForm } from "../../lib/formats/form.ts";
+import { NS } from "../../lib/ns.ts";
+import { type Later, then } from "../../lib/later.ts";
+import { Stanza } from "../../lib/stanza.ts";
+import { AttributeMap, xml } from "../../lib/xml/element.ts";
+import { enter, joinElement, synchronise } from "./enter.ts";
+import { onUserElement } from "./invite.ts";
+import { failed, leave } from "./leave.ts";
+import { onGroupchat } from "./messages.ts";
+import { REGISTER_FORM, REQUEST_FORM, Status, USER } from "./names.ts";
+import { changeNick } from "./nick.ts";
+import { statusElements } from "./occupant.ts";
+import { onPrivate } from "./private.ts";
+import { onRegisterForm } from "./register.ts";
+import type { Room } from "./room.ts";
+import type { MucService } from "./service.ts";
+import { changeStatus } from "./status.ts";
+import { onVoiceForm } from "./voice.ts";
+
+/** True for what was handled. */
+type Handled = Later<true | undefined>;
+
+export function onStanza(muc: MucService, stanza: Stanza): Handled {
+  if (stanza.to!.node === "") return stanza.name === "presence" ? true : undefined;
+  switch (stanza.name) {
+    case "message":
+      return then(muc.find(stanza.to!.node), (room) => toRoom(room, stanza));
+    case "presence":
+      return onPresence(muc, stanza);
+  }
+  return then(muc.find(stanza.to!.node), (room) => {
+    if (stanza.to!.isBare) return undefined;
+    if (room === undefined || room.locked) throw new StanzaError("item-not-found");
+    return muc.passed.onIq(room, stanza);
+  });
+}
+
+const done = () => true as const;
+
+// ---- messages ----
+
+function toRoom(room: Room | undefined, stanza: Stanza): Handled {
+  if (stanza.isError) {
+    if (room !== undefined) return then(onError(room, stanza), done);
+    return true;
+  }
+  // §17.2: to a room that is not there yet.
+  if (room === undefined || (room.locked && room.client(stanza.from!) === undefined)) {
+    throw new StanzaError("item-not-found");
+  }
+  if (!stanza.to!.isBare) return then(room.turns.act(() => onPrivate(room, stanza)), done);
+  if (stanza.type === "groupchat") return then(onGroupchat(room, stanza), done);
+  return then(room.turns.act(() => otherMessage(room, stanza)), done);
+}
+
+/** Invitations and their refusals, and forms that were filled in. */
+function otherMessage(room: Room, stanza: Stanza): Later<void> {
+  return then(onUserElement(room, stanza), (handled) => {
+    if (handled === true) return;
+    const x = stanza.child("x", FORMS_NS);
+    if (x === undefined) {
+      throw new StanzaError("bad-request", { text: "messages to a room are of type groupchat" });
+    }
+    const form = readForm(x);
+    if (form.type === "cancel") return;
+    const finished = form.formType === REQUEST_FORM
+      ? onVoiceForm(room, stanza, form)
+      : form.formType === REGISTER_FORM
+      ? onRegisterForm(room, stanza, form)
+      : undefined;
+    if (finished === undefined) throw new StanzaError("bad-request", { text: "an unknown form" });
+    return finished.then(() => {});
+  });
+}
+
+/** §11.1: what was sent to a client did not reach it. */
+const UNREACHABLE: ReadonlySet<string> = new Set([
+  "gone",
+  "internal-server-error",
+  "item-not-found",
+  "jid-malformed",
+  "recipient-unavailable",
+  "redirect",
+  "remote-server-not-found",
+  "remote-server-timeout",
+  "service-unavailable",
+]);
+
+function onError(room: Room, stanza: Stanza): Later<void> {
+  const client = room.client(stanza.from!);
+  const error = stanza.child("error");
+  const condition = error?.elements().find((e) => e.ns === NS.stanzaErrors && e.name !== "text");
+  if (client === undefined || (condition !== undefined && !UNREACHABLE.has(condition.name))) return;
+  return room.turns.act(() =>
+    room.client(stanza.from!) === client ? failed(room, client) : undefined
+  );
+}
+
+// ---- presence ----
+
+function onPresence(muc: MucService, stanza: Stanza): Handled {
+  switch (stanza.type) {
+    case undefined:
+      return then(available(muc, stanza), done);
+    case "unavailable":
+    case "error":
+      return then(muc.find(stanza.to!.node), (room) => {
+        const client = room?.client(stanza.from!);
+        if (room === undefined || client === undefined) return true; // §17.3
+        if (stanza.type === "error") return then(onError(room, stanza), done);
+        return then(
+          room.turns.act(() =>
+            room.client(stanza.from!) === client ? leave(room, client, stanza) : undefined
+          ),
+          done,
+        );
+      });
+  }
+  return true; // rooms are nobody's contacts
+}
+
+function available(muc: MucService, stanza: Stanza): Later<void> {
+  muc.checkPresenceSize(stanza);
+  const { node } = stanza.to!;
+  return then(muc.find(node), (room) => {
+    if (room !== undefined) return inRoom(room, stanza);
+    if (joinElement(stanza) === undefined) return putOutStranger(muc, stanza);
+    checkJoin(muc, stanza);
+    if (stanza.to!.isBare) throw new StanzaError("jid-malformed", { text: "no nickname is named" });
+    return muc.create(node, stanza.from!).then((made) => inRoom(made, stanza, true));
+  });
+}
+
+function inRoom(room: Room, stanza: Stanza, created = false): Later<void> {
+  const join = joinElement(stanza);
+  return room.turns.act(() => {
+    const client = room.client(stanza.from!);
+    const { service } = room;
+    if (client === undefined) {
+      if (join === undefined) return putOutStranger(service, stanza);
+      if (!created) checkJoin(service, stanza);
+      if (room.destroyed) throw new StanzaError("recipient-unavailable");
+      const made = created && room.size === 0 && room.creator === stanza.from!.bare;
+      const entered = enter(room, stanza, join, made);
+      if (!made || !(entered instanceof Promise)) return entered;
+      // Whoever cannot enter has made nothing.
+      return entered.catch(async (e) => {
+        if (room.size === 0) await service.destroy(room, {});
+        throw e;
+      });
+    }
+    if (stanza.to!.resource === "") {
+      throw new StanzaError("jid-malformed", { text: "no nickname is named" });
+    }
+    const same = room.occupant(stanza.to!.resource) === client.occupant;
+    if (same) {
+      if (join !== undefined) return synchronise(room, client, stanza, join);
+      return changeStatus(room, client, stanza);
+    }
+    return then(changeNick(room, client, stanza), () => {
+      if (join !== undefined) synchronise(room, client, stanza, join);
+    });
+  });
+}
+
+function checkJoin(muc: MucService, { from }: Stanza): void {
+  if (!muc.mayEnter(from!)) {
+    throw new StanzaError("forbidden", { text: "accounts of this host only" });
+  }
+  if (muc.settings.joins > 0 && !muc.quotas.joins.take(from!.bare)) {
+    throw new StanzaError("resource-constraint", { text: "too many rooms within a minute" });
+  }
+}
+
+/** §7.2.18: it believes to be there, and learns that it is not. */
+function putOutStranger(muc: MucService, { from, to, id }: Stanza): void {
+  if (to!.isBare) return;
+  const attrs = new AttributeMap();
+  attrs.type = "unavailable";
+  if (id !== undefined) attrs.id = id;
+  const codes = [Status.Self, Status.Kicked, Status.Failure];
+  const item = xml("item", USER, { affiliation: "none", role: "none" });
+  const stanza = new Stanza("presence", NS.client, attrs, [
+    xml("x", USER, {}, item, ...statusElements(codes)),
+  ]);
+  stanza.stampFrom(to!);
+  stanza.stampTo(from!);
+  void muc.host.send(stanza);
+}
