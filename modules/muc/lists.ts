@@ -48,7 +48,7 @@ export function lists(
 ): (service: string, query: RoomQuery) => Promise<RoomListing[]> {
   const columns = ["node", "name", "description", "lang", "open", "anonymous"] as const;
   const pages = { asc: page("asc"), desc: page("desc") };
-  const edges = { asc: edge("asc", STEP), desc: edge("desc", STEP - 1) };
+  const edges = { asc: edge("asc"), desc: edge("desc") };
   const scans = new Map<string, Statement<Params, Row>>();
   let last: Promise<unknown> = Promise.resolve();
   let waiting = 0;
@@ -61,12 +61,12 @@ export function lists(
     );
   }
 
-  /** Where a step ends: the first node that is not in it, or downwards the last one that is. */
-  function edge(direction: Direction, offset: number) {
-    return store.prepare<Span, { node: string }>((db, p) =>
+  /** The node behind `skip` others. */
+  function edge(direction: Direction) {
+    return store.prepare<Span & { skip: number }, { node: string }>((db, p) =>
       db.selectFrom("muc_listed").select("node").where("service", "=", p("service"))
         .where("node", ">=", p("lower")).where("node", "<", p("upper"))
-        .orderBy("node", direction).limit(1).offset(offset)
+        .orderBy("node", direction).limit(1).offset(p("skip"))
     );
   }
 
@@ -103,14 +103,17 @@ export function lists(
     const statement = scan(direction, words.length, places);
     const sought: Params = {};
     for (const [i, word] of words.entries()) {
-      if (places.length > 1 || places[0] !== "address") sought[`word${i}`] = word;
-      if (places.includes("address")) sought[`address${i}`] = nodeIn(word, span.service);
+      sought[`word${i}`] = word;
+      sought[`address${i}`] = nodeIn(word, span.service);
     }
     const found: Row[] = [];
     let { lower, upper } = span;
     for (let seen = 0; seen < limits.rooms; seen += STEP) {
       const rest = { service: span.service, lower, upper };
-      const end = (await edges[direction].first(rest))?.node;
+      const size = Math.min(STEP, limits.rooms - seen);
+      // The first node that is not in this step, or downwards the last one that is.
+      const skip = direction === "asc" ? size : size - 1;
+      const end = (await edges[direction].first({ ...rest, skip }))?.node;
       const step = end === undefined ? {} : direction === "asc" ? { upper: end } : { lower: end };
       const left = limit - found.length;
       found.push(...await statement.all({ ...rest, ...step, ...sought, limit: left }));
