@@ -20,6 +20,7 @@ import type { Store } from "./store/mod.ts";
 import type { AnyHook, Ask, Drop, Filter, Handler, Tell } from "./hooks/hook.ts";
 import type { Order } from "./hooks/order.ts";
 import type { Deadline } from "./deadlines.ts";
+import type { Slices } from "./slices.ts";
 
 // deno-lint-ignore no-explicit-any
 type Schema = v.StrictObjectSchema<any, any>;
@@ -181,6 +182,21 @@ export interface ModuleHost<C = unknown> {
    */
   fanOut(stanza: Stanza, recipients: Iterable<Jid>): void;
   /**
+   * Sends what happens in a room to those in it: the same message or presence, with `from` and without
+   * `to`, to the session of each full JID. It is serialised once, and its copies leave behind what
+   * others have to send, a few ms' worth in each turn of the event loop; copies to one session stay in
+   * order. The filters of accounts hold for each copy, and what they refuse is dropped, but
+   * `message.delivered` is not told. Addresses elsewhere, and of services, are routed to.
+   *
+   * `unreachable` is told, when all others have theirs, for whom there is no session: take it out of
+   * the room. It may be told of the same one again, by what it sends itself.
+   */
+  broadcast(
+    stanza: Stanza,
+    recipients: Iterable<{ readonly jid: Jid }>,
+    unreachable: (jid: Jid) => void,
+  ): void;
+  /**
    * Sends an IQ get or set and waits for the answer; rejects after `ms`. `from` is the host, or the
    * bare JID of an account.
    */
@@ -197,6 +213,12 @@ export interface ModuleHost<C = unknown> {
    * it came with is acknowledged (XEP-0198). Nobody waits for it but the acknowledgement.
    */
   pledge(commit: Promise<unknown>): void;
+
+  /**
+   * For tasks that come in hundreds, each of which may take a ms or more: they are run in order, a few
+   * ms of them in each turn of the event loop. Not after the module is unloaded.
+   */
+  readonly slices: Pick<Slices, "run" | "length">;
 
   /** Calls `f` once after `ms` (coarsely), unless cancelled or unloaded. */
   after(ms: number, f: () => void): Deadline;

@@ -36,10 +36,12 @@ export class ModuleScope implements ModuleHost<any> {
   readonly iq: IqRegistry;
   readonly command: CommandRegistrar;
   readonly http: HttpRegistry;
+  readonly slices: ModuleHost["slices"];
   readonly #host: Host;
   readonly #settings: ModuleConfig;
   readonly #undo: (() => Later<void>)[] = [];
   readonly #timers = new Set<Deadline>();
+  #unloaded = false;
 
   constructor(host: Host, definition: AnyModule, settings: ModuleConfig) {
     this.#host = host;
@@ -60,6 +62,13 @@ export class ModuleScope implements ModuleHost<any> {
         this.#undo.push(host.http.add(this.name, path, app, options));
       },
       url: (path) => publicUrl(host, path),
+    };
+    const { slices } = host.server;
+    this.slices = {
+      run: (task) => slices.run(() => this.#runSlice(task)),
+      get length() {
+        return slices.length;
+      },
     };
   }
 
@@ -165,7 +174,15 @@ export class ModuleScope implements ModuleHost<any> {
   }
 
   fanOut(stanza: Stanza, recipients: Iterable<Jid>): void {
-    this.#host.server.router.fanOut(stanza, recipients);
+    this.#host.server.router.fanOut.send(stanza, recipients);
+  }
+
+  broadcast(
+    stanza: Stanza,
+    recipients: Iterable<{ readonly jid: Jid }>,
+    unreachable: (jid: Jid) => void,
+  ): void {
+    this.#host.server.router.broadcaster.send(stanza, recipients, unreachable);
   }
 
   request(
@@ -215,6 +232,7 @@ export class ModuleScope implements ModuleHost<any> {
 
   /** Undoes everything, the latest first. */
   async unload(): Promise<void> {
+    this.#unloaded = true;
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
     for (const undo of this.#undo.splice(0).reverse()) {
@@ -223,6 +241,15 @@ export class ModuleScope implements ModuleHost<any> {
       } catch (e) {
         this.#failed("unloading failed", e);
       }
+    }
+  }
+
+  #runSlice(task: () => void): void {
+    if (this.#unloaded) return;
+    try {
+      task();
+    } catch (e) {
+      this.#failed("a task failed", e);
     }
   }
 

@@ -31,9 +31,18 @@ export class Refusals {
   /** Answers what was thrown; throws only what ends the stream. */
   refused(stanza: Stanza, e: unknown): Later<void> {
     if (e instanceof StreamError) throw e;
+    this.noted(stanza, e);
+    return this.#bounce(
+      stanza,
+      e instanceof StanzaError ? e : new StanzaError("internal-server-error"),
+    );
+  }
+
+  /** Logs what was thrown, for a stanza whose sender is told nothing. */
+  noted(stanza: Stanza, e: unknown): void {
     if (e instanceof StanzaError) {
       if (this.#log.debugOn) this.#log.debug("a stanza was refused", refusal(stanza, e));
-      return this.#bounce(stanza, e);
+      return;
     }
     this.#log.error("a stanza could not be handled", {
       kind: stanza.name,
@@ -41,7 +50,6 @@ export class Refusals {
       from: stanza.from?.full ?? "",
       error: e instanceof Error ? e.stack ?? e.message : String(e),
     });
-    return this.#bounce(stanza, new StanzaError("internal-server-error"));
   }
 
   /** Tells the sender, unless that could make a loop (RFC 6120 §8.3.1). */

@@ -16,6 +16,9 @@ import type { Stanza } from "./stanza.ts";
 import { presence } from "./stanza.ts";
 import { StanzaError, StreamError } from "./errors.ts";
 import { Refusals } from "./refusals.ts";
+import type { Flusher } from "./net/flush.ts";
+import { Broadcaster } from "./broadcast.ts";
+import { FanOut, notify } from "./fan_out.ts";
 import { checkFrom, checkIq, checkPresenceType, isAnswer, priorityOf } from "./stanza_rules.ts";
 import { conditionOf, deliveryRules, fittingSessions, messageType } from "./delivery.ts";
 import { DROP } from "./hooks/hook.ts";
@@ -43,15 +46,22 @@ export class Router {
   readonly #hosts: ReadonlyMap<string, Host>;
   readonly #services: ReadonlyMap<string, Service>;
   readonly #refusals: Refusals;
+  /** For what goes to many. */
+  readonly fanOut: FanOut;
+  readonly broadcaster: Broadcaster;
 
   constructor(
     hosts: ReadonlyMap<string, Host>,
     services: ReadonlyMap<string, Service>,
+    flusher: Flusher,
     log: LogArea,
   ) {
     this.#hosts = hosts;
     this.#services = services;
     this.#refusals = new Refusals(log, (stanza) => this.#route(stanza));
+    const route = (stanza: Stanza) => this.route(stanza);
+    this.fanOut = new FanOut(hosts, this.#refusals, route);
+    this.broadcaster = new Broadcaster(hosts, flusher, this.#refusals, route);
   }
 
   // ---- from a client ----
@@ -353,58 +363,8 @@ export class Router {
   #presenceTo(host: Host, account: Account | undefined, stanza: Stanza, to: Jid): Later<void> {
     const { type } = stanza;
     if (type === undefined || type === "unavailable" || type === "error") {
-      return this.#notify(account, stanza, to);
+      return notify(account, stanza, to);
     }
     return then(host.hooks.ask(presenceToAccount, stanza, to.toBare()), () => {});
   }
-
-  /** Presence notifications: every available resource, or the connected one named. */
-  #notify(account: Account | undefined, stanza: Stanza, to: Jid): Later<void> {
-    if (account === undefined) return;
-    for (const session of account.sessions) {
-      const meant = to.resource === ""
-        ? session.presence !== undefined
-        : session.jid.resource === to.resource;
-      if (meant) session.send(stanza, to.full);
-    }
-  }
-
-  /** The same presence to many, serialised once. See `ModuleHost.fanOut`. */
-  fanOut(stanza: Stanza, recipients: Iterable<Jid>): void {
-    for (const to of recipients) {
-      const host = this.#hosts.get(to.domain);
-      if (host === undefined || to.node === "" || host.hooks.has(deliver)) {
-        const copy = stanza.addressedTo(to);
-        settle(this.#refusals.guarded(copy, () => this.#route(copy)));
-        continue;
-      }
-      const account = host.online.get(to.node);
-      if (account === undefined) continue;
-      if (!host.hooks.has(stanzaToAccount)) {
-        settle(this.#notify(account, stanza, to));
-        continue;
-      }
-      settle(this.#notifyFiltered(host, account, stanza, to));
-    }
-  }
-
-  #notifyFiltered(host: Host, account: Account, stanza: Stanza, to: Jid): Later<void> {
-    try {
-      const passed = host.hooks.filter(stanzaToAccount, stanza, to);
-      if (passed instanceof Promise) {
-        return passed.then(
-          (s) => s === DROP ? undefined : this.#notify(account, s, to),
-          (e) => this.#refusals.refused(stanza, e),
-        );
-      }
-      if (passed !== DROP) return this.#notify(account, passed, to);
-    } catch (e) {
-      return this.#refusals.refused(stanza, e);
-    }
-  }
-}
-
-function settle(done: Later<void>): void {
-  // Failures were answered or logged on the way.
-  if (isLater(done)) done.catch(() => {});
 }

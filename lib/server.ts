@@ -13,6 +13,7 @@ import type { TlsContext } from "./net/transport.ts";
 import type { StreamSettings } from "./stream/reader.ts";
 import type { Store } from "./store/mod.ts";
 import { openStore } from "./store/mod.ts";
+import { Slices } from "./slices.ts";
 import { Host } from "./host.ts";
 import { hostClosing } from "./hooks/closing.ts";
 import { Router } from "./router.ts";
@@ -48,6 +49,7 @@ export class Server {
   readonly registry: Registry;
   readonly deadlines = new Deadlines();
   readonly flusher = new Flusher();
+  readonly slices = new Slices();
   readonly durability = new Durability();
   readonly hosts = new Map<string, Host>();
   /** Services of the hosts' modules, by domain. */
@@ -81,7 +83,7 @@ export class Server {
     this.config = config;
     this.registry = registry;
     this.log = log;
-    this.router = new Router(this.hosts, this.services, log.area("router"));
+    this.router = new Router(this.hosts, this.services, this.flusher, log.area("router"));
     this.admission = new Admission(this.#admissionLimits(config));
     this.http = new HttpGate(this);
     this.throttle = throttleOf(config);

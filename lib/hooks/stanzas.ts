@@ -64,7 +64,10 @@ export const messageOffline = ask<[message: Stanza, account: Jid], true>(
   "keeps a message for an account without a fitting resource; answers true after it is kept for good",
 );
 
-/** A message has been delivered to at least one session of the account. */
+/**
+ * A message has been delivered to at least one session of the account. Not told of what a room sends
+ * to all who are in it (`ModuleHost.broadcast`): each copy is for one session and nobody copies it.
+ */
 export const messageDelivered = tell<[message: Stanza, account: Jid, sessions: readonly Session[]]>(
   "message.delivered",
   "a message was handed to these sessions of an account",

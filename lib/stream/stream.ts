@@ -10,6 +10,7 @@ import { escapeAttribute } from "../xml/escape.ts";
 import { Stanza } from "../stanza.ts";
 import { StreamError } from "../errors.ts";
 import { NS } from "../ns.ts";
+import { type Lane, NO_LANE } from "../net/flush.ts";
 import type { Transport, TransportOwner } from "../net/transport.ts";
 import type { Deadline } from "../deadlines.ts";
 import type { StreamEnd, StreamReader, StreamSettings } from "./reader.ts";
@@ -39,7 +40,8 @@ export class XmppStream implements TransportOwner {
   #rate: Rate | undefined;
   readonly #parser: StreamParser;
   #out = "";
-  #dirty = false;
+  /** Where it waits to be flushed. */
+  #lane: Lane = NO_LANE;
   /** What was sent since `hold`. */
   #held: string | undefined = undefined;
   #phase = Phase.Fresh;
@@ -88,7 +90,10 @@ export class XmppStream implements TransportOwner {
 
   // ---- output ----
 
-  /** Queues text; it leaves at the end of this turn of the event loop. */
+  /**
+   * Queues text; it leaves at the end of this turn of the event loop, or with the bulk lane if nothing
+   * else is to be sent until then.
+   */
   send(text: string): void {
     if (this.closed || this.#overflowed) return;
     if (this.#held !== undefined) return this.#keep(text);
@@ -118,14 +123,14 @@ export class XmppStream implements TransportOwner {
 
   #queue(text: string): void {
     this.#out += text;
-    if (!this.#dirty) {
-      this.#dirty = true;
-      this.settings.flusher.add(this);
-    }
+    const { flusher } = this.settings;
+    if (flusher.lane <= this.#lane) return;
+    this.#lane = flusher.lane;
+    flusher.add(this);
   }
 
   flush(): void {
-    this.#dirty = false;
+    this.#lane = NO_LANE;
     if (this.#out === "" || this.#phase === Phase.Closed || this.#phase === Phase.Lost) return;
     if (this.#overflowed && this.#phase !== Phase.Closing) return this.#tooSlow();
     const out = this.#out;

@@ -21,6 +21,7 @@ import {
   offlineFigures,
   presenceFigures,
 } from "./sockets.ts";
+import { roomFigures } from "./rooms.ts";
 import { parserFigures } from "./xml.ts";
 
 const BENCHES: Readonly<Record<string, (scale: number) => Figure[] | Promise<Figure[]>>> = {
@@ -33,6 +34,7 @@ const BENCHES: Readonly<Record<string, (scale: number) => Figure[] | Promise<Fig
   presence: presenceFigures,
   offline: offlineFigures,
   pubsub: pubsubFigures,
+  rooms: roomFigures,
 };
 
 interface Wishes {
