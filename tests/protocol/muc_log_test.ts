@@ -20,6 +20,8 @@ import type { Room, RoomConfig, RoomOccupant } from "../../lib/rooms.ts";
 import { message } from "../../lib/stanza.ts";
 import { type Element, xml } from "../../lib/xml/element.ts";
 import { HTTP_LISTENERS, httpPort, raw } from "../helpers/http.ts";
+import { ask, createRoom, join, MODULES, OWNER, ROOM } from "../helpers/muc.ts";
+import { online } from "../helpers/client.ts";
 import { type Table, type TestServer, withServer } from "../helpers/server.ts";
 
 const CONFIG: RoomConfig = {
@@ -545,6 +547,47 @@ Deno.test("themes, one's own style sheet, and search engines", async () => {
     await Deno.remove(own).catch(() => {});
   }
 });
+
+Deno.test("a real room: its owner wants a log, and who enters is told (status 170)", () =>
+  withServer(
+    { listen: HTTP_LISTENERS, modules: { muc: {}, muc_log: {} } },
+    { modules: [...MODULES, "muc_log"] },
+    async (server) => {
+      const owner = await createRoom(server, "crone", "firstwitch", ["enablelogging=1"]);
+      const bob = await online(server, "bob");
+      bob.send(join("secondwitch"));
+      await bob.eventually(
+        `<presence from='${ROOM}/secondwitch'><x xmlns='http://jabber.org/protocol/muc#user'>
+        <item/><status code='110'/><status code='170'/></x></presence>`,
+      );
+      bob.send(`<message type='groupchat' to='${ROOM}' id='m1'><body>spam</body></message>`);
+      const { id } = await bob.eventually(
+        `<message type='groupchat' id='m1'><stanza-id xmlns='urn:xmpp:sid:0' id='{id}'/></message>`,
+      );
+      bob.send(`<message type='groupchat' to='${ROOM}' id='m2'>
+        <retract id='${id}' xmlns='urn:xmpp:message-retract:1'/><body>took it back</body></message>`);
+      const kick = `<item nick='secondwitch' role='none'><reason>spam</reason></item>`;
+      await ask(
+        owner,
+        "set",
+        `<query xmlns='http://jabber.org/protocol/muc#admin'>${kick}</query>`,
+      );
+      const day = new Date().toISOString().slice(0, 10);
+      const url = `http://127.0.0.1:${httpPort(server)}/logs/${ROOM}/${day}`;
+      await written();
+      assert.deepEqual(linesOf(await (await fetch(url)).text()), [
+        "Logging begins",
+        "secondwitch entered",
+        "A message of secondwitch was retracted",
+        "secondwitch was kicked (spam)",
+      ]);
+      await ask(owner, "set", `<query xmlns='${OWNER}'><destroy/></query>`);
+      await written();
+      assert.equal((await fetch(url, { method: "HEAD" })).status, 404);
+      const left = await server.inner.store.db.selectFrom("room_log_entries").selectAll().execute();
+      assert.deepEqual(left, []);
+    },
+  ));
 
 Deno.test("without HTTP there are logs, but no pages", () =>
   withLogs({}, async (server) => {
