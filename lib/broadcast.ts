@@ -64,6 +64,29 @@ export class Broadcaster {
     });
   }
 
+  /** See `ModuleHost.burst`. */
+  burst(stanzas: Iterable<Stanza>, to: Jid, unreachable: (jid: Jid) => void): void {
+    const host = this.#hosts.get(to.domain);
+    const session = host?.online.get(to.node)?.session(to.resource);
+    if (host === undefined || session === undefined || host.hooks.has(deliver)) {
+      const one = [{ jid: to }];
+      for (const stanza of stanzas) this.send(stanza, one, unreachable);
+      return;
+    }
+    this.#flusher.bulk(() => {
+      const { full } = to;
+      const filtered = isFiltered(host, undefined);
+      for (const stanza of stanzas) {
+        if (!filtered) void session.send(stanza, full);
+        else if (!this.#copy(session, stanza, to)) {
+          this.#rest.push({ to, stanza: undefined, unreachable });
+          break;
+        }
+      }
+      this.#toRest();
+    });
+  }
+
   #toSessions(
     stanza: Stanza,
     recipients: Iterable<{ readonly jid: Jid }>,
@@ -172,8 +195,8 @@ export class Broadcaster {
   }
 }
 
-/** Whether anybody may have a say about single copies of it. */
-function isFiltered({ hooks }: Host, stanza: Stanza): boolean {
+/** Whether anybody may have a say about single copies of it, or of any stanza. */
+function isFiltered({ hooks }: Host, stanza: Stanza | undefined): boolean {
   return hooks.has(stanzaToAccount) || hooks.has(sessionSend) ||
-    (stanza.name === "message" && hooks.has(messageToAccount));
+    (stanza?.name !== "presence" && hooks.has(messageToAccount));
 }

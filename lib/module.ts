@@ -197,6 +197,11 @@ export interface ModuleHost<C = unknown> {
     unreachable: (jid: Jid) => void,
   ): void;
   /**
+   * The same the other way round: many stanzas to one full JID, such as all that somebody gets who
+   * enters a room.
+   */
+  burst(stanzas: Iterable<Stanza>, to: Jid, unreachable: (jid: Jid) => void): void;
+  /**
    * Sends an IQ get or set and waits for the answer; rejects after `ms`. `from` is the host, or the
    * bare JID of an account.
    */

@@ -177,6 +177,10 @@ export class ModuleScope implements ModuleHost<any> {
     this.#host.server.router.fanOut.send(stanza, recipients);
   }
 
+  burst(stanzas: Iterable<Stanza>, to: Jid, unreachable: (jid: Jid) => void): void {
+    this.#host.server.router.broadcaster.burst(stanzas, to, unreachable);
+  }
+
   broadcast(
     stanza: Stanza,
     recipients: Iterable<{ readonly jid: Jid }>,

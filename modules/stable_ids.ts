@@ -48,8 +48,13 @@ export default defineModule({
 
     // §3 rule 2, for what others send in an account's name.
     host.on(messageToAccount, (stanza, to) => {
+      // Those of a room name the room: most of all ids, and nothing to look at twice.
+      const room = stanza.from?.bare;
       const clean = hasStanzaId(stanza)
-        ? stripStanzaIds(stanza, (by) => by === to.bare || parseJid(by ?? "")?.full === to.bare)
+        ? stripStanzaIds(
+          stanza,
+          (by) => by === to.bare || (by !== room && parseJid(by ?? "")?.full === to.bare),
+        )
         : stanza;
       return stamp && isStamped(clean) ? stampStanzaId(clean, to.bare, newStanzaId()) : clean;
     });

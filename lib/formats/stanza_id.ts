@@ -54,7 +54,14 @@ export function stripStanzaIds<E extends Element>(
   stanza: E,
   forged: (by: string | undefined) => boolean,
 ): E {
-  return stanza.filter((c) => !isStanzaId(c) || !forged(c.attrs.by));
+  const { children } = stanza;
+  for (let i = 0; i < children.length; i++) {
+    const c = children[i]!;
+    if (typeof c !== "string" && isStanzaId(c) && forged(c.attrs.by)) {
+      return stanza.filter((c) => !isStanzaId(c) || !forged(c.attrs.by));
+    }
+  }
+  return stanza;
 }
 
 function isStanzaId(e: Element): boolean {

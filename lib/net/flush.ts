@@ -21,9 +21,14 @@ export interface Flushable {
 }
 
 /** How long the bulk lane may be flushed in one turn, in ms. */
-const SLICE_MS = 4;
+const SLICE_MS = 8;
 /** Streams flushed between two looks at the clock. */
 const BETWEEN_LOOKS = 16;
+/**
+ * After a pass over the bulk lane that took more than a slice, the next one waits for twice that time,
+ * but not longer than this, in ms: a write costs more than what is in it, and more is in a later one.
+ */
+const GATHER_MS = 60;
 
 export class Flusher {
   readonly #clock: () => number;
@@ -33,6 +38,9 @@ export class Flusher {
   #scheduled = false;
   /** The bulk lane has had its slice, and waits until others have had their turn. */
   #resting = false;
+  /** Streams of the bulk lane that are still to come in this pass, and the ms that it has taken. */
+  #pass = 0;
+  #spent = 0;
 
   constructor(clock: () => number = () => performance.now()) {
     this.#clock = clock;
@@ -74,6 +82,7 @@ export class Flusher {
   flush(): void {
     this.#flushPrompt();
     for (let left = this.#bulk.length; left > 0; left--) flushed(this.#bulk.shift()!);
+    this.#pass = 0;
   }
 
   readonly #turn = (): void => {
@@ -98,13 +107,26 @@ export class Flusher {
   #flushSlice(): void {
     const lane = this.#bulk;
     if (lane.length === 0) return;
-    const end = this.#clock() + SLICE_MS;
+    if (this.#pass === 0) {
+      this.#pass = lane.length;
+      this.#spent = 0;
+    }
+    const start = this.#clock();
+    let now = start;
     do {
-      for (let i = 0; i < BETWEEN_LOOKS && lane.length > 0; i++) flushed(lane.shift()!);
-    } while (lane.length > 0 && this.#clock() < end);
-    if (lane.length === 0) return;
-    this.#resting = true;
-    afterInput(this.#rested);
+      for (let i = 0; i < BETWEEN_LOOKS && this.#pass > 0; i++, this.#pass--) {
+        flushed(lane.shift()!);
+      }
+      now = this.#clock();
+    } while (this.#pass > 0 && now < start + SLICE_MS);
+    this.#spent += now - start;
+    if (this.#pass === 0 && this.#spent > SLICE_MS) {
+      this.#resting = true;
+      setTimeout(this.#rested, Math.min(GATHER_MS, 2 * this.#spent));
+    } else if (lane.length > 0) {
+      this.#resting = true;
+      afterInput(this.#rested);
+    }
   }
 }
 

@@ -140,7 +140,7 @@ function welcome(
   for (const other of others) showToItself(room, occupant, {}, other);
   showToItself(room, occupant, selfNotice(room, status, id), client);
   tellAvatar(room, client);
-  for (const item of room.history.wanted(join)) room.tellOne(item.message, client);
+  room.tellBurst(room.history.wanted(join).map((item) => item.message), client);
   tellSubject(room, client);
 }
 
@@ -167,7 +167,7 @@ export function synchronise(room: Room, client: Client, stanza: Stanza, join: El
   if (isNews) showToOthers(room, occupant);
   showToItself(room, occupant, selfNotice(room, [], stanza.id), client);
   tellAvatar(room, client);
-  for (const item of room.history.wanted(join)) room.tellOne(item.message, client);
+  room.tellBurst(room.history.wanted(join).map((item) => item.message), client);
   tellSubject(room, client);
 }
 

@@ -42,12 +42,15 @@ export function changeNick(room: Room, client: Client, stanza: Stanza): Later<vo
     if (!allowed) throw new StanzaError("not-allowed");
     const before = occupant.nick;
     const assigned = nick !== stanza.to!.resource;
+    const moving = [...occupant.clients];
     const now = rename(room, client, nick);
     client.presence = cleanPresence(stanza, room.jid);
     client.lang = stanza.attrs["xml:lang"];
     now.main = client;
     show(room, now, assigned ? { status: [Status.NickAssigned] } : undefined);
-    room.service.moved(room, client);
+    for (const each of moving) {
+      if (each.occupant === now) room.service.moved(room, each, before);
+    }
     return room.service.host.tell(roomNickChanged, room, now, before);
   });
 }

@@ -5,6 +5,7 @@ import type { Element } from "../../lib/xml/element.ts";
 import { Status, USER } from "./names.ts";
 import type { Client, Notice, Occupant } from "./occupant.ts";
 import type { Room } from "./room.ts";
+import type { Stanza } from "../../lib/stanza.ts";
 
 function* except(clients: Iterable<Client>, occupant: Occupant): Iterable<Client> {
   for (const client of clients) if (client.occupant !== occupant) yield client;
@@ -48,13 +49,17 @@ export function show(room: Room, occupant: Occupant, notice?: Notice): void {
 }
 
 /** Who is in the room, for somebody who has just come; itself not. */
-export function showRoom(room: Room, client: Client): void {
+export function* roster(room: Room, client: Client): Iterable<Stanza> {
   const all = client.occupant.role === "moderator";
   const withAddress = all || room.open;
   for (const occupant of room.occupants()) {
     if (occupant === client.occupant || !(all || occupant.visible)) continue;
-    room.tellOne(occupant.presence(withAddress), client);
+    yield occupant.presence(withAddress);
   }
+}
+
+export function showRoom(room: Room, client: Client): void {
+  room.tellBurst(roster(room, client), client);
 }
 
 /** An occupant is gone: `seen` is whether people without a moderator's rights knew of it. */

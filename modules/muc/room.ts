@@ -241,6 +241,11 @@ export class Room implements RoomView {
     this.tell(stanza, [client]);
   }
 
+  /** Many stanzas to one client. */
+  tellBurst(stanzas: Iterable<Stanza>, { jid }: Client): void {
+    this.service.host.burst(stanzas, jid, this.#unreachable);
+  }
+
   readonly #unreachable = (jid: Jid): void => this.service.lost(this, jid);
 
   // ---- storing ----

@@ -52,7 +52,10 @@ export class MucService {
   readonly #idle = new Map<Room, number>();
   readonly quotas;
   readonly passed = new PassedRequests();
-  #noted: { entered: StoredOccupant[]; left: StoredOccupant[] } | undefined = undefined;
+  /** Places that were taken and left, and are not written yet. */
+  #noted:
+    | { readonly entered: Map<string, StoredOccupant>; readonly left: Map<string, StoredOccupant> }
+    | undefined = undefined;
   /** The host is closing: what goes now goes with the process. */
   closing = false;
 
@@ -251,31 +254,33 @@ export class MucService {
     session.changed();
   }
 
-  /** It has another nickname, role or presence. */
+  /** It has another role or presence. */
   changed(client: Client): void {
     this.host.session(client.jid)?.changed();
   }
 
-  moved(room: Room, client: Client): void {
-    for (const each of client.occupant.clients) {
-      this.#note(room, each, "entered");
-      this.changed(each);
-    }
+  /** It has another nickname. */
+  moved(room: Room, client: Client, before: string): void {
+    this.#note(room, client, "left", before);
+    this.#note(room, client, "entered");
+    this.changed(client);
   }
 
-  #note({ jid: room }: Room, { jid, occupant }: Client, what: "entered" | "left"): void {
+  #note(
+    { jid: room }: Room,
+    { jid, occupant }: Client,
+    what: "entered" | "left",
+    nick = occupant.nick,
+  ): void {
     if (this.closing) return;
     if (this.#noted === undefined) {
-      this.#noted = { entered: [], left: [] };
+      this.#noted = { entered: new Map(), left: new Map() };
       this.host.after(NOTE_MS, () => this.writeNotes());
     }
-    const stored = { room, nick: occupant.nick, jid: jid.full };
-    const key = (o: StoredOccupant) => o.room.bare === room.bare && o.jid === jid.full;
-    // Only the last word about a client counts.
-    const other = what === "entered" ? this.#noted.left : this.#noted.entered;
-    const at = other.findLastIndex(key);
-    if (at >= 0) other.splice(at, 1);
-    this.#noted[what].push(stored);
+    // Only the last word about a place counts.
+    const key = `${room.bare}/${nick}\n${jid.full}`;
+    this.#noted[what === "entered" ? "left" : "entered"].delete(key);
+    this.#noted[what].set(key, { room, nick, jid: jid.full });
   }
 
   /** Writes who is where, for the case that the process dies. */
@@ -283,7 +288,8 @@ export class MucService {
     const noted = this.#noted;
     this.#noted = undefined;
     if (noted === undefined) return;
-    const done = this.host.ask(roomOccupantsChanged, noted.entered, noted.left);
+    const { entered, left } = noted;
+    const done = this.host.ask(roomOccupantsChanged, [...entered.values()], [...left.values()]);
     if (isLater(done)) {
       done.catch((e) => this.failed("who is in a room could not be noted", undefined, e));
     }
