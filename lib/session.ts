@@ -3,7 +3,7 @@
 import type { Jid } from "./jid.ts";
 import type { Later } from "./later.ts";
 import { then } from "./later.ts";
-import type { Stanza } from "./stanza.ts";
+import { type AddressText, addressText, type Stanza } from "./stanza.ts";
 import type { Negotiation } from "./stream/negotiation.ts";
 import type { Gate } from "./gate.ts";
 import type { KeptElsewhere, Outbox } from "./outbox.ts";
@@ -94,6 +94,8 @@ export class Session implements Holder, StreamReader {
   /** Holds back what an inactive client can do without (XEP-0352); none while it is active. */
   gate: Gate | undefined = undefined;
   readonly finishes = true;
+  /** Its address as the attribute `to`, for all that rooms send it. */
+  #own: AddressText | undefined = undefined;
   /** Its end was decided on: no loss of the stream can put that off. */
   #ending = false;
 
@@ -134,8 +136,14 @@ export class Session implements Holder, StreamReader {
 
   /** What {@link send} does in the end: past the filters and the gate. For gates. */
   write(stanza: Stanza, to: string | undefined): void {
-    if (this.outbox === undefined) this.stream?.send(stanza.wire(to));
-    else this.outbox.push(stanza.wire(to), stanza, "no");
+    if (to !== this.jid.full) return this.#put(stanza, stanza.wire(to), false);
+    const own = this.#own ??= addressText(to);
+    this.#put(stanza, stanza.wireWith(own.text), own.isAscii && stanza.isAscii);
+  }
+
+  #put(stanza: Stanza, text: string, isAscii: boolean): void {
+    if (this.outbox === undefined) this.stream?.send(text, isAscii);
+    else this.outbox.push(text, stanza, "no");
   }
 
   #sendFiltered(stanza: Stanza, to: string | undefined): Later<void> {

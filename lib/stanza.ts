@@ -22,6 +22,7 @@ export class Stanza extends Element {
   copied = false;
   #head: string | undefined = undefined;
   #tail: string | undefined = undefined;
+  #isAscii: boolean | undefined = undefined;
 
   /** The `type` attribute as it stands; `undefined` without one. */
   get type(): string | undefined {
@@ -77,6 +78,17 @@ export class Stanza extends Element {
     return to === undefined ? head + rest : head + " to='" + escapeAttribute(to) + "'" + rest;
   }
 
+  /** The same with an attribute `to` that was made before. */
+  wireWith(to: string): string {
+    const head = this.#head ??= startTag(this, NS.client, "to");
+    return head + to + (this.#tail ??= tail(this));
+  }
+
+  /** All but `to` is ASCII. */
+  get isAscii(): boolean {
+    return this.#isAscii ??= isAscii(this.wireWith(""));
+  }
+
   protected override like(attrs: Attributes, children: Node[]): this {
     const copy = super.like(attrs, children);
     copy.from = this.from;
@@ -85,6 +97,21 @@ export class Stanza extends Element {
     copy.copied = this.copied;
     return copy;
   }
+}
+
+/** An address as the attribute `to`. */
+export interface AddressText {
+  readonly text: string;
+  readonly isAscii: boolean;
+}
+
+export function addressText(jid: string): AddressText {
+  return { text: ` to='${escapeAttribute(jid)}'`, isAscii: isAscii(jid) };
+}
+
+function isAscii(text: string): boolean {
+  // deno-lint-ignore no-control-regex
+  return /^[\x00-\x7f]*$/.test(text);
 }
 
 interface Addresses {

@@ -28,7 +28,7 @@ const BETWEEN_LOOKS = 16;
  * After a pass over the bulk lane that took more than a slice, the next one waits for twice that time,
  * but not longer than this, in ms: a write costs more than what is in it, and more is in a later one.
  */
-const GATHER_MS = 60;
+const GATHER_MS = 120;
 
 export class Flusher {
   readonly #clock: () => number;

@@ -46,8 +46,10 @@ export class SocketTransport implements Transport {
     return this.#socket.writableLength;
   }
 
-  write(text: string): void {
-    if (!this.#closed) this.#socket.write(text, "utf8");
+  write(text: string, isAscii = false): void {
+    if (this.#closed) return;
+    // Copied as it stands, a third of the work; TLS makes bytes of it first, and that more slowly.
+    this.#socket.write(text, isAscii && this.secure === undefined ? "latin1" : "utf8");
   }
 
   pause(): void {

@@ -36,7 +36,8 @@ export interface Transport {
   readonly secure: SecureInfo | undefined;
   /** Bytes accepted but not yet taken by the system. */
   readonly buffered: number;
-  write(text: string): void;
+  /** `isAscii` may be true for text that holds nothing else: it need not be encoded. */
+  write(text: string, isAscii?: boolean): void;
   pause(): void;
   resume(): void;
   /** Turns a plain connection into TLS, as the server; `onSecure` or `onClose` follows. */

@@ -40,6 +40,8 @@ export class XmppStream implements TransportOwner {
   #rate: Rate | undefined;
   readonly #parser: StreamParser;
   #out = "";
+  /** All of it is known to be ASCII. */
+  #outIsAscii = true;
   /** Where it waits to be flushed. */
   #lane: Lane = NO_LANE;
   /** What was sent since `hold`. */
@@ -92,12 +94,12 @@ export class XmppStream implements TransportOwner {
 
   /**
    * Queues text; it leaves at the end of this turn of the event loop, or with the bulk lane if nothing
-   * else is to be sent until then.
+   * else is to be sent until then. `isAscii` says that it is known to hold nothing else.
    */
-  send(text: string): void {
+  send(text: string, isAscii = false): void {
     if (this.closed || this.#overflowed) return;
     if (this.#held !== undefined) return this.#keep(text);
-    this.#queue(text);
+    this.#queue(text, isAscii);
     // Not ended here: whoever sends may be in the midst of an account's sessions.
     this.#overflowed = this.#out.length > this.settings.outputBytes;
   }
@@ -121,8 +123,9 @@ export class XmppStream implements TransportOwner {
     this.#overflowed = true;
   }
 
-  #queue(text: string): void {
+  #queue(text: string, isAscii = false): void {
     this.#out += text;
+    if (!isAscii) this.#outIsAscii = false;
     const { flusher } = this.settings;
     if (flusher.lane <= this.#lane) return;
     this.#lane = flusher.lane;
@@ -134,8 +137,10 @@ export class XmppStream implements TransportOwner {
     if (this.#out === "" || this.#phase === Phase.Closed || this.#phase === Phase.Lost) return;
     if (this.#overflowed && this.#phase !== Phase.Closing) return this.#tooSlow();
     const out = this.#out;
+    const isAscii = this.#outIsAscii;
     this.#out = "";
-    this.transport.write(out);
+    this.#outIsAscii = true;
+    this.transport.write(out, isAscii);
     if (this.#phase === Phase.Open && this.transport.buffered > this.settings.outputBytes) {
       this.#tooSlow();
     }
