@@ -18,6 +18,7 @@ import { VERSION } from "../lib/version.ts";
 import { builtin } from "../modules/index.ts";
 import { type SuiteRow, suites } from "./compliance.ts";
 import { messageKinds } from "./message_kinds.ts";
+import { roomSections } from "./room_sections.ts";
 import { core, linkTo, parts, titles } from "./specifications.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -140,6 +141,22 @@ no.
 ${messageTable()}
 
 An error is copied if what it answers was.
+
+## Rooms
+
+Where the use cases of [XEP-0045](${linkTo("XEP-0045")}) and of what goes with it are tested, each as
+transcripts of what is sent and received, what is refused included.
+
+${
+    table(
+      ["Section", "What", "Tests"],
+      roomSections.map(({ section, what, tests }) => [
+        section,
+        what,
+        tests.map((name) => `[${name}](../tests/protocol/${name}_test.ts)`).join(", "),
+      ]),
+    )
+  }
 `;
 }
 
