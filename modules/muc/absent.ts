@@ -9,11 +9,9 @@ import { FORWARD_NS } from "../../lib/formats/mam.ts";
 import { newStanzaId } from "../../lib/formats/stanza_id.ts";
 import { roomMissed } from "../../lib/hooks/rooms.ts";
 import { type Jid, parseJid } from "../../lib/jid.ts";
-import type { StoredAffiliation } from "../../lib/rooms.ts";
 import { message, type Stanza } from "../../lib/stanza.ts";
 import { xml } from "../../lib/xml/element.ts";
 import { MENTIONS, REFERENCE } from "./names.ts";
-import { isMember } from "./rights.ts";
 import type { Room } from "./room.ts";
 
 const NOBODY: ReadonlySet<string> = new Set();
@@ -27,20 +25,12 @@ export function tellAbsent(room: Room, said: Stanza): void {
   const mentioned = room.config.forwardMentions ? forwardMentions(room, said) : NOBODY;
   if (!host.has(roomMissed) || room.affiliations.size > settings.notify_members) return;
   if (!traitsOf(said).urgent) return;
-  for (const entry of room.affiliations.values()) {
-    const user = absentMember(room, entry);
+  for (const user of room.absentMembers()) {
     // Who was mentioned learns of it by that.
-    if (user?.domain === host.domain && !mentioned.has(user.bare)) {
+    if (user.domain === host.domain && !mentioned.has(user.bare)) {
       void host.tell(roomMissed, room, said, user);
     }
   }
-}
-
-function absentMember(room: Room, entry: StoredAffiliation): Jid | undefined {
-  if (!isMember(entry.affiliation)) return undefined;
-  const user = parseJid(entry.jid);
-  if (user === undefined || user.node === "") return undefined;
-  return room.occupantsOf(user).length > 0 ? undefined : user;
 }
 
 /** XEP-0452 §3.2. */
@@ -53,8 +43,7 @@ function forwardMentions(room: Room, said: Stanza): ReadonlySet<string> {
     if (user !== undefined && mentioned.size < MENTIONED) mentioned.add(user);
   }
   for (const bare of mentioned) {
-    const entry = room.affiliations.get(bare);
-    const user = entry && absentMember(room, entry);
+    const user = room.absentMembers().find((jid) => jid.bare === bare);
     if (user !== undefined) void room.service.host.send(forwarded(room, said, user));
   }
   return mentioned;

@@ -62,6 +62,7 @@ export async function changeAffiliations(
   room.oldestVersion = oldest;
   for (const row of rows) keepRow(room, row);
   for (const jid of forget) room.affiliations.delete(jid);
+  room.membersChanged();
 
   const told: (() => unknown)[] = [];
   for (const change of changes) told.push(...apply(room, change, by, since));

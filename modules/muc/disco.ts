@@ -79,9 +79,9 @@ export async function info(
     return { identities: [identity], features: new Set(), forms: [] };
   }
   const room = await muc.find(to.node);
-  if (room === undefined || room.locked) return undefined;
+  const inside = room?.client(from) !== undefined;
+  if (room === undefined || (room.locked && !inside)) return undefined;
   const rank = await room.standing(from);
-  const inside = room.client(from) !== undefined;
   if (node === NICK_NODE) return nickInfo(room, from);
   if (node === TRAFFIC_NODE) return { identities: [], features: new Set(), forms: [] };
   if (node !== "") return undefined;

@@ -11,7 +11,6 @@ import { occupantIdElement } from "./enter.ts";
 import { isSubject, type Placed } from "./history.ts";
 import { tellAbsent } from "./absent.ts";
 import type { Client, Occupant } from "./occupant.ts";
-import { isMember } from "./rights.ts";
 import { buryOwn, retractedBy } from "./retract.ts";
 import type { Room } from "./room.ts";
 import { checkSlowMode } from "./slow.ts";
@@ -128,7 +127,7 @@ function publish(room: Room, accepted: Accepted, original: Stanza): void {
   room.tellAll(message);
   if (message.child("body") !== undefined) {
     if (message.child("replace", "urn:xmpp:message-correct:0") === undefined) room.activity.count();
-    if (isMember(occupant.affiliation) || room.affiliations.size > 0) tellAbsent(room, message);
+    tellAbsent(room, message);
   }
   buryOwn(room, message);
   if (service.host.has(roomSent)) {

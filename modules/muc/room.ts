@@ -9,7 +9,7 @@ import { parseStored } from "../../lib/formats/stored.ts";
 import { roomSave } from "../../lib/hooks/room_storage.ts";
 import { roomAffiliation, roomMay } from "../../lib/hooks/rooms.ts";
 import type { RoomAction } from "../../lib/hooks/rooms.ts";
-import type { Jid } from "../../lib/jid.ts";
+import { type Jid, parseJid } from "../../lib/jid.ts";
 import type { Later } from "../../lib/later.ts";
 import { then } from "../../lib/later.ts";
 import { nicknameKey } from "../../lib/precis/profiles.ts";
@@ -26,7 +26,7 @@ import type { Stanza } from "../../lib/stanza.ts";
 import { Activity } from "./activity.ts";
 import { History } from "./history.ts";
 import type { Client, Occupant } from "./occupant.ts";
-import { isAdmin } from "./rights.ts";
+import { isAdmin, isMember } from "./rights.ts";
 import type { MucService } from "./service.ts";
 import { Turns } from "./turns.ts";
 
@@ -70,6 +70,7 @@ export class Room implements RoomView {
   readonly reserved = new Map<string, string>();
   /** By `nicknameKey`. */
   readonly #byNick = new Map<string, Occupant>();
+  #absent: readonly Jid[] | undefined = undefined;
   /** By full JID. */
   readonly clients = new Map<string, Client>();
   /** Those who see everything, and all others. */
@@ -135,12 +136,32 @@ export class Room implements RoomView {
     return this.clients.get(jid.full);
   }
 
+  /** Owners, admins and members who are not there; made when it is asked for. */
+  absentMembers(): readonly Jid[] {
+    if (this.#absent !== undefined) return this.#absent;
+    const present = new Set<string>();
+    for (const o of this.#byNick.values()) present.add(o.user.bare);
+    const absent: Jid[] = [];
+    for (const { jid, affiliation } of this.affiliations.values()) {
+      const user = isMember(affiliation) && !present.has(jid) ? parseJid(jid) : undefined;
+      if (user !== undefined && user.node !== "") absent.push(user);
+    }
+    return this.#absent = absent;
+  }
+
+  /** Who is a member, or there, has changed. */
+  membersChanged(): void {
+    this.#absent = undefined;
+  }
+
   /** Takes an occupant in under its nickname, or under another one. */
   seat(occupant: Occupant): void {
+    this.membersChanged();
     this.#byNick.set(nicknameKey(occupant.nick) ?? occupant.nick, occupant);
   }
 
   unseat(occupant: Occupant): void {
+    this.membersChanged();
     this.#byNick.delete(nicknameKey(occupant.nick) ?? occupant.nick);
   }
 

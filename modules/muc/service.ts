@@ -166,7 +166,7 @@ export class MucService {
     const config = await this.host.filter(roomDefaults, defaultConfig(this.settings), jid, creator);
     if (config === DROP) throw new StanzaError("not-allowed");
     // Two who come at once: the second enters what the first has made.
-    const other = await this.find(node);
+    const other = await this.find(node) ?? this.rooms.get(node);
     if (other !== undefined) return other;
     const room = new Room(this, jid, newRoom(creator.bare, config), this.settings.lock);
     this.rooms.set(node, room);
