@@ -83,7 +83,8 @@ export async function info(
   if (room === undefined || (room.locked && !inside)) return undefined;
   const rank = await room.standing(from);
   if (node === NICK_NODE) return nickInfo(room, from);
-  if (node === TRAFFIC_NODE) return { identities: [], features: new Set(), forms: [] };
+  // §18.1.1: no namespace is held back.
+  if (node === TRAFFIC_NODE) throw new StanzaError("service-unavailable");
   if (node !== "") return undefined;
   if (!inside && rank === "outcast") throw new StanzaError("forbidden");
   if (!inside && !await muc.isVisible(to.node, from)) return undefined;

@@ -30,18 +30,18 @@ interface Passed {
 export class PassedRequests {
   readonly #passed = new Recent<Passed>(REQUESTS, REQUEST_MS);
 
-  /** An IQ to `room@service/nick`. */
-  onIq(room: Room, stanza: Stanza): true {
-    if (isAnswer(stanza)) this.#answer(room, stanza);
-    else this.#request(room, stanza);
+  /** An IQ to `room@service/nick`, of a room that may be none. */
+  onIq(room: Room | undefined, stanza: Stanza): true {
+    if (!isAnswer(stanza)) this.#request(room, stanza);
+    else if (room !== undefined) this.#answer(room, stanza);
     return true;
   }
 
-  #request(room: Room, stanza: Stanza): void {
-    const client = room.client(stanza.from!);
+  #request(room: Room | undefined, stanza: Stanza): void {
+    const client = room?.client(stanza.from!);
     const isPing = stanza.first()?.is("ping", PING) === true;
-    if (client === undefined) {
-      // XEP-0045 §6.6, XEP-0410 §3.
+    if (room === undefined || client === undefined) {
+      // XEP-0045 §6.6, XEP-0410 §3: who is not there is told so, and not whether the room or nick is.
       const isDisco = stanza.first()?.ns.startsWith("http://jabber.org/protocol/disco#") === true;
       throw new StanzaError(isDisco ? "bad-request" : "not-acceptable");
     }

@@ -31,11 +31,8 @@ export function onStanza(muc: MucService, stanza: Stanza): Handled {
     case "presence":
       return onPresence(muc, stanza);
   }
-  return then(muc.find(stanza.to!.node), (room) => {
-    if (stanza.to!.isBare) return undefined;
-    if (room === undefined || room.locked) throw new StanzaError("item-not-found");
-    return muc.passed.onIq(room, stanza);
-  });
+  if (stanza.to!.isBare) return undefined;
+  return then(muc.find(stanza.to!.node), (room) => muc.passed.onIq(room, stanza));
 }
 
 const done = () => true as const;
