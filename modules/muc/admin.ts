@@ -148,7 +148,9 @@ function readRoleChange(room: Room, by: Client, item: Element): RoleChange {
   if (by.occupant.role !== "moderator") throw new StanzaError("forbidden");
   const occupant = room.occupant(nick);
   if (occupant === undefined) throw new StanzaError("item-not-found");
-  const refusal = mayChangeRole(by.occupant, occupant, role);
+  // §8.2: whoever likes may kick oneself; one could leave as well.
+  const ownExit = role === "none" && occupant === by.occupant;
+  const refusal = ownExit ? undefined : mayChangeRole(by.occupant, occupant, role);
   if (refusal !== undefined) throw new StanzaError(refusal);
   return { occupant, role, reason: checkReason(room, item.childText("reason")) };
 }
@@ -163,7 +165,9 @@ async function changeListed(
   const rank = await room.standing(from);
   if (!isAdmin(rank)) throw new StanzaError("forbidden");
   const changes = items.map((item) => readChange(room, item));
-  checkChanges(room, from.toBare().bare, rank, changes);
+  const ranks: Affiliation[] = [];
+  for (const { user } of changes) ranks.push(await room.rank(user));
+  checkChanges(room, from.bare, rank, changes, ranks);
   const strangers = changes.filter(({ user, affiliation }) =>
     isMember(affiliation) && !isMember(room.affiliationOf(user))
   );
@@ -205,10 +209,11 @@ function checkChanges(
   own: string,
   rank: Affiliation,
   changes: readonly Change[],
+  ranks: readonly Affiliation[],
 ): void {
   let owners = room.owners;
   const seen = new Set<string>();
-  for (const { user, affiliation } of changes) {
+  for (const [i, { user, affiliation }] of changes.entries()) {
     if (seen.has(user.bare)) {
       throw new StanzaError("bad-request", { text: `${user.bare} is there twice` });
     }
@@ -216,10 +221,11 @@ function checkChanges(
     const before = room.affiliations.get(user.bare)?.affiliation ?? "none";
     // A whole domain may be banned, or let in; it cannot rule.
     if (user.node === "" && isAdmin(affiliation)) throw new StanzaError("not-allowed");
-    const refusal = mayChangeAffiliation(rank, before, affiliation) ??
-      (user.bare === own || (user.node === "" && own.endsWith(`@${user.domain}`))
-        ? mayChangeOwn(before, affiliation, owners)
-        : undefined);
+    const isOwn = user.bare === own || (user.node === "" && own.endsWith(`@${user.domain}`));
+    // Whoever is more than what is stored, as the server's administrators are, is not banned either.
+    const refusal = (isOwn ? mayChangeOwn(before, affiliation, owners) : undefined) ??
+      mayChangeAffiliation(rank, ranks[i]!, affiliation) ??
+      mayChangeAffiliation(rank, before, affiliation);
     if (refusal !== undefined) throw new StanzaError(refusal);
     if (before === "owner" && affiliation !== "owner") owners--;
     if (before !== "owner" && affiliation === "owner") owners++;

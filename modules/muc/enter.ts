@@ -10,13 +10,13 @@ import { message, type Stanza } from "../../lib/stanza.ts";
 import { type Element, xml } from "../../lib/xml/element.ts";
 import { NS } from "../../lib/ns.ts";
 import { delayElement } from "../../lib/formats/delay.ts";
-import { cleanPresence } from "./clean.ts";
 import { MUC, OCCUPANT_ID, Status } from "./names.ts";
 import { nickOf } from "./nick.ts";
 import { type Client, type Notice, Occupant } from "./occupant.ts";
 import { showRoom, showToItself, showToOthers } from "./presence.ts";
 import { defaultRole, isAdmin, isMember } from "./rights.ts";
 import type { Room } from "./room.ts";
+import { shownChildren } from "./status.ts";
 import { tellAvatar } from "./vcard.ts";
 import { currentElement, tellVersions } from "./versions.ts";
 
@@ -37,8 +37,7 @@ export function enter(room: Room, stanza: Stanza, join: Element, created: boolea
       if (entry.admitted !== true) checkRules(room, affiliation, join);
       const nick = entry.nick ?? ownNick(room, from, asked);
       checkNick(room, from, nick);
-      const assigned = nick !== stanza.to!.resource;
-      return take(room, stanza, join, { nick, assigned, affiliation, entry, created });
+      return take(room, stanza, join, { nick, affiliation, entry, created });
     });
   });
 }
@@ -74,14 +73,13 @@ export function checkNick(room: Room, user: Jid, nick: string): void {
 
 interface Decided {
   readonly nick: string;
-  readonly assigned: boolean;
   readonly affiliation: Affiliation;
   readonly entry: RoomEntry;
   readonly created: boolean;
 }
 
 function take(room: Room, stanza: Stanza, join: Element, decided: Decided): Later<void> {
-  const { nick, assigned, affiliation, entry, created } = decided;
+  const { nick, affiliation, entry, created } = decided;
   const jid = stanza.from!;
   const present = room.occupant(nick);
   const occupant = present ?? new Occupant(
@@ -96,7 +94,7 @@ function take(room: Room, stanza: Stanza, join: Element, decided: Decided): Late
   const client: Client = {
     jid,
     occupant,
-    presence: cleanPresence(stanza, room.jid),
+    presence: shownChildren(room, occupant, stanza),
     lang: stanza.attrs["xml:lang"],
     shownAt: -Infinity,
     showsLater: false,
@@ -110,7 +108,7 @@ function take(room: Room, stanza: Stanza, join: Element, decided: Decided): Late
     room.service.entered(room, client);
     const status = [
       ...(created ? [Status.Created] : []),
-      ...(assigned ? [Status.NickAssigned] : []),
+      ...(occupant.nick !== stanza.to!.resource ? [Status.NickAssigned] : []),
     ];
     welcome(room, client, join, status, stanza.id);
     if (present === undefined) return room.service.host.tell(roomEntered, room, occupant);
@@ -154,21 +152,29 @@ function selfNotice(room: Room, status: readonly Status[], id: string | undefine
 }
 
 /** §7.2.1: it has lost its synchronisation and gets everything once more. */
-export function synchronise(room: Room, client: Client, stanza: Stanza, join: Element): void {
+export function synchronise(
+  room: Room,
+  client: Client,
+  stanza: Stanza,
+  join: Element,
+): Later<void> {
   const { occupant } = client;
   const before = client.presence.map(String).join("");
-  client.presence = cleanPresence(stanza, room.jid);
-  client.lang = stanza.attrs["xml:lang"];
-  occupant.main = client;
-  occupant.changed();
-  const isNews = before !== client.presence.map(String).join("");
-  tellVersions(room, client, join);
-  showRoom(room, client);
-  if (isNews) showToOthers(room, occupant);
-  showToItself(room, occupant, selfNotice(room, [], stanza.id), client);
-  tellAvatar(room, client);
-  room.tellBurst(room.history.wanted(join).map((item) => item.message), client);
-  tellSubject(room, client);
+  const said = shownChildren(room, occupant, stanza);
+  return then(room.service.presenceOf(room, occupant, stanza, said), (children) => {
+    client.presence = children;
+    client.lang = stanza.attrs["xml:lang"];
+    occupant.main = client;
+    occupant.changed();
+    const isNews = before !== children.map(String).join("");
+    tellVersions(room, client, join);
+    showRoom(room, client);
+    if (isNews) showToOthers(room, occupant);
+    showToItself(room, occupant, selfNotice(room, [], stanza.id), client);
+    tellAvatar(room, client);
+    room.tellBurst(room.history.wanted(join).map((item) => item.message), client);
+    tellSubject(room, client);
+  });
 }
 
 /** §7.2.15. */

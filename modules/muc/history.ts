@@ -3,7 +3,7 @@
  * are there anyway; a room that is kept and has no archive stores them by itself.
  */
 
-import { delayElement } from "../../lib/formats/delay.ts";
+import { DELAY_NS, delayElement } from "../../lib/formats/delay.ts";
 import { parseDateTime } from "../../lib/formats/datetime.ts";
 import { newStanzaId, stampStanzaId } from "../../lib/formats/stanza_id.ts";
 import { parseStored } from "../../lib/formats/stored.ts";
@@ -19,11 +19,11 @@ import {
   roomHistoryGet,
   roomHistoryReplace,
 } from "../../lib/hooks/room_storage.ts";
-import type { Jid } from "../../lib/jid.ts";
+import { type Jid, parseJid } from "../../lib/jid.ts";
 import { isLater, type Later, then } from "../../lib/later.ts";
 import type { Stanza } from "../../lib/stanza.ts";
 import { type Element, xml } from "../../lib/xml/element.ts";
-import { MUC, RETRACT, USER } from "./names.ts";
+import { MUC, OCCUPANT_ID, RETRACT, USER } from "./names.ts";
 import type { Room } from "./room.ts";
 
 export interface Remembered {
@@ -103,7 +103,9 @@ export class History {
   /** Those who enter from now on get it. */
   remember({ message, id, stamp }: Placed): void {
     const { settings } = this.#room.service;
-    const delayed = message.append(delayElement(this.#room.jid.bare, stamp));
+    const delayed = this.#isOlder(message)
+      ? message
+      : message.append(delayElement(this.#room.jid.bare, stamp));
     const item = { id, stamp, message: delayed, size: delayed.wire("").length };
     this.#items.push(item);
     this.#size += item.size;
@@ -111,6 +113,17 @@ export class History {
       this.#size -= this.#items.shift()?.size ?? 0;
       if (this.#items.length === 0) return;
     }
+  }
+
+  /** §7.9: an owner brings an older conversation in; when that was said is what counts. */
+  #isOlder(message: Stanza): boolean {
+    if (message.child("delay", DELAY_NS) === undefined) return false;
+    const author = message.child("occupant-id", OCCUPANT_ID)?.attrs.id;
+    for (const { jid, affiliation } of this.#room.affiliations.values()) {
+      const owner = affiliation === "owner" ? parseJid(jid) : undefined;
+      if (owner !== undefined && this.#room.occupantId(owner) === author) return true;
+    }
+    return false;
   }
 
   /** In the room's own table, where there is no archive. */

@@ -54,11 +54,13 @@ async function invite(room: Room, stanza: Stanza, invites: readonly Element[]): 
   return true;
 }
 
-/** `to`: a real address, or that of an occupant of some room here. */
+/** `to` is a real address: who an occupant of a room is, is nothing that another room may learn. */
 function inviteeOf(room: Room, element: Element): Jid {
   const jid = parseJid(element.attrs.to ?? "");
   if (jid === undefined) throw new StanzaError("jid-malformed", { text: "who is to be invited?" });
-  if (jid.bare === room.jid.bare) throw new StanzaError("not-acceptable");
+  if (jid.domain === room.jid.domain) {
+    throw new StanzaError("not-acceptable", { text: "occupants are invited by private messages" });
+  }
   return jid;
 }
 
@@ -101,6 +103,8 @@ function invitation(
 ): Stanza {
   const client = room.client(from);
   const inviter = room.open || client === undefined ? from.bare : client.occupant.jid.full;
+  // It may be declined to what was said, or to whoever the invited knows it was.
+  for (const name of [inviter, from.bare]) room.invitations.set(invitationKey(to, name), from);
   const { password } = room.config;
   const goesOn = element?.child("continue");
   const thread = goesOn?.attrs.thread;
@@ -127,6 +131,10 @@ function invitation(
   return message({ from: room.jid, to, id: newStanzaId() }, x, direct);
 }
 
+function invitationKey(invited: Jid, inviter: string): string {
+  return `${invited.bare}\n${inviter}`;
+}
+
 /** §9.5: somebody was made a member of a members-only room. */
 export function inviteMember(room: Room, by: Jid, user: Jid, reason: string | undefined): void {
   if (user.node === "") return;
@@ -142,12 +150,11 @@ async function declined(room: Room, stanza: Stanza, decline: Element): Promise<t
   if (!room.service.quotas.invitations.take(from.bare)) {
     throw new StanzaError("policy-violation", { type: "wait", text: "too many refusals" });
   }
-  if (await room.standing(from) === "outcast") throw new StanzaError("forbidden");
-  // Only to somebody who is there: this is no way to write to anybody.
-  const inviters = to.bare === room.jid.bare
-    ? [room.occupant(to.resource)].filter((o) => o !== undefined)
-    : room.occupantsOf(to);
-  if (inviters.length === 0) throw new StanzaError("item-not-found");
+  // Only who was invited declines: this is no way for strangers to write to occupants.
+  const key = invitationKey(from, to.bare === room.jid.bare ? to.full : to.bare);
+  const inviter = room.invitations.get(key);
+  if (inviter === undefined) throw new StanzaError("forbidden", { text: "you were not invited" });
+  room.invitations.delete(key);
   const element = xml(
     "decline",
     USER,
@@ -155,6 +162,8 @@ async function declined(room: Room, stanza: Stanza, decline: Element): Promise<t
     reason !== undefined && xml("reason", USER, {}, reason),
   );
   const news = message({ from: room.jid, id: newStanzaId() }, xml("x", USER, {}, element));
-  for (const { clients } of inviters) room.tell(news, clients);
+  const present = room.occupantsOf(inviter);
+  for (const { clients } of present) room.tell(news, clients);
+  if (present.length === 0) await room.service.host.send(news.addressedTo(inviter.toBare()));
   return true;
 }

@@ -5,12 +5,12 @@ import { roomNickChanged } from "../../lib/hooks/rooms.ts";
 import { type Later, then } from "../../lib/later.ts";
 import { nickname } from "../../lib/precis/profiles.ts";
 import type { Stanza } from "../../lib/stanza.ts";
-import { cleanPresence } from "./clean.ts";
 import { checkNick } from "./enter.ts";
 import { Status } from "./names.ts";
 import { type Client, Occupant } from "./occupant.ts";
-import { show, showGone, showToItself } from "./presence.ts";
+import { show, showGone, showToItself, showToOthers } from "./presence.ts";
 import type { Room } from "./room.ts";
+import { shownChildren } from "./status.ts";
 
 /** The nickname that somebody has asked for, in the form of RFC 8266: no blanks around it, for one. */
 export function nickOf(room: Room, resource: string): string {
@@ -40,18 +40,23 @@ export function changeNick(room: Room, client: Client, stanza: Stanza): Later<vo
   const usual = occupant.role !== "visitor" || room.config.allowVisitorNickChange;
   return then(room.may(occupant, "change-nick", usual), (allowed) => {
     if (!allowed) throw new StanzaError("not-allowed");
-    const before = occupant.nick;
-    const assigned = nick !== stanza.to!.resource;
-    const moving = [...occupant.clients];
-    const now = rename(room, client, nick);
-    client.presence = cleanPresence(stanza, room.jid);
-    client.lang = stanza.attrs["xml:lang"];
-    now.main = client;
-    show(room, now, assigned ? { status: [Status.NickAssigned] } : undefined);
-    for (const each of moving) {
-      if (each.occupant === now) room.service.moved(room, each, before);
-    }
-    return room.service.host.tell(roomNickChanged, room, now, before);
+    const said = shownChildren(room, occupant, stanza);
+    return then(room.service.presenceOf(room, occupant, stanza, said), (children) => {
+      const before = occupant.nick;
+      const moving = [...occupant.clients];
+      const now = rename(room, client, nick);
+      client.presence = children;
+      client.lang = stanza.attrs["xml:lang"];
+      now.main = client;
+      now.changed();
+      showToOthers(room, now);
+      const assigned = now.nick !== stanza.to!.resource;
+      showToItself(room, now, assigned ? { status: [Status.NickAssigned] } : undefined);
+      for (const each of moving) {
+        if (each.occupant === now) room.service.moved(room, each, before);
+      }
+      return room.service.host.tell(roomNickChanged, room, now, before);
+    });
   });
 }
 

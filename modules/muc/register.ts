@@ -18,6 +18,7 @@ import { EMPTY_RESULT, type IqReply, NO_REPLY, result } from "../../lib/module.t
 import { message, resultOf, type Stanza } from "../../lib/stanza.ts";
 import { type Element, xml } from "../../lib/xml/element.ts";
 import { changeAffiliations, checkReserved } from "./affiliations.ts";
+import { inviteMember } from "./invite.ts";
 import { REGISTER, REGISTER_FORM } from "./names.ts";
 import { nickOf } from "./nick.ts";
 import { isAdmin, isMember } from "./rights.ts";
@@ -33,8 +34,8 @@ const FIELDS: readonly Field[] = [
 async function checkMayRegister(room: Room, iq: Stanza): Promise<void> {
   const from = iq.from!;
   const rank = await room.standing(from);
-  if (rank === "outcast") throw new StanzaError("forbidden");
-  if (!room.config.allowRegistration && !isMember(rank)) throw new StanzaError("not-allowed");
+  const mayAsk = room.config.allowRegistration && rank !== "outcast";
+  if (!mayAsk && !isMember(rank)) throw new StanzaError("not-allowed");
 }
 
 /** What is wanted, or that it is done (§7.10). */
@@ -147,5 +148,9 @@ export async function onRegisterForm(room: Room, stanza: Stanza, submitted: Form
   if (rank === "outcast") throw new StanzaError("not-allowed", { text: "this user is banned" });
   checkReserved(room, user, nick);
   await makeMember(room, user, nick, () => {});
+  // §9.5: a new member of a members-only room learns of it by being invited.
+  if (room.config.membersOnly && !isMember(rank)) {
+    inviteMember(room, stanza.from!, user, undefined);
+  }
   return true;
 }

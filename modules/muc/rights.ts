@@ -54,7 +54,7 @@ export function mayChangeRole(by: Standing, of: Standing, to: Role): Refusal {
   }
   // What goes with an affiliation is not taken away without it.
   if (isAdmin(of.affiliation)) return "not-allowed";
-  if (of.role === "moderator") return isAdmin(by.affiliation) ? undefined : "not-allowed";
+  if (of.role === "moderator") return isAdmin(by.affiliation) ? undefined : "forbidden";
   if (to === "participant") return undefined;
   const isAbove = of.affiliation === "member" && !isAdmin(by.affiliation);
   return isAbove ? "not-allowed" : undefined;

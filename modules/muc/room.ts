@@ -36,6 +36,10 @@ const CROWD = 100;
 /** Users whose role is remembered until they come again, if it is not the usual one (§5.1). */
 const REMEMBERED_ROLES = 1000;
 
+/** Invitations that may be declined, and for how long. */
+const INVITATIONS = 1000;
+const INVITATION_MS = 86_400_000;
+
 /** What is kept of the subject (§7.2.15). */
 export interface Subject {
   readonly message: Stanza;
@@ -78,6 +82,8 @@ export class Room implements RoomView {
   readonly mere = new Set<Client>();
   /** Of users who have left: the role that they had, if it was not the usual one. */
   readonly roles = new Recent<PresentRole>(REMEMBERED_ROLES);
+  /** Who has invited whom lately, by the addresses of both (§7.8.2): full JIDs. */
+  readonly invitations = new Recent<Jid>(INVITATIONS, INVITATION_MS);
   /** When each user has spoken last (XEP-0500), `performance.now()`. */
   readonly spoken = new Map<string, number>();
 

@@ -5,14 +5,14 @@ import type { Element } from "../../lib/xml/element.ts";
 import { type Later, then } from "../../lib/later.ts";
 import { NS } from "../../lib/ns.ts";
 import { cleanPresence } from "./clean.ts";
-import type { Client } from "./occupant.ts";
+import type { Client, Occupant } from "./occupant.ts";
 import { show } from "./presence.ts";
 import type { Room } from "./room.ts";
 
 /** A client that is in the room has sent its presence once more. */
 export function changeStatus(room: Room, client: Client, stanza: Stanza): Later<void> {
   const { occupant } = client;
-  const said = shownChildren(room, client, stanza);
+  const said = shownChildren(room, occupant, stanza);
   return then(room.service.presenceOf(room, occupant, stanza, said), (children) => {
     client.presence = children;
     client.lang = stanza.attrs["xml:lang"];
@@ -23,9 +23,10 @@ export function changeStatus(room: Room, client: Client, stanza: Stanza): Later<
   });
 }
 
-function shownChildren(room: Room, { occupant }: Client, stanza: Stanza): Element[] {
+/** What of a presence is shown: of visitors perhaps without what they write. */
+export function shownChildren(room: Room, { role }: Occupant, stanza: Stanza): Element[] {
   const children = cleanPresence(stanza, room.jid);
-  if (occupant.role !== "visitor" || room.config.allowVisitorStatus) return children;
+  if (role !== "visitor" || room.config.allowVisitorStatus) return children;
   return children.filter((c) => !c.is("status", NS.client));
 }
 

@@ -11,7 +11,7 @@ import { onUserElement } from "./invite.ts";
 import { failed, leave } from "./leave.ts";
 import { onGroupchat } from "./messages.ts";
 import { REGISTER_FORM, REQUEST_FORM, Status, USER } from "./names.ts";
-import { changeNick } from "./nick.ts";
+import { changeNick, nickOf } from "./nick.ts";
 import { statusElements } from "./occupant.ts";
 import { onPrivate } from "./private.ts";
 import { onRegisterForm } from "./register.ts";
@@ -149,17 +149,16 @@ function inRoom(room: Room, stanza: Stanza, created = false): Later<void> {
         throw e;
       });
     }
-    if (stanza.to!.resource === "") {
-      throw new StanzaError("jid-malformed", { text: "no nickname is named" });
-    }
-    const same = room.occupant(stanza.to!.resource) === client.occupant;
-    if (same) {
+    // Another way to write the same nickname, such as other capitals, is another nickname.
+    const { nick } = client.occupant;
+    if (stanza.to!.resource === nick || nickOf(room, stanza.to!.resource) === nick) {
       if (join !== undefined) return synchronise(room, client, stanza, join);
       return changeStatus(room, client, stanza);
     }
-    return then(changeNick(room, client, stanza), () => {
-      if (join !== undefined) synchronise(room, client, stanza, join);
-    });
+    return then(
+      changeNick(room, client, stanza),
+      () => join === undefined ? undefined : synchronise(room, client, stanza, join),
+    );
   });
 }
 

@@ -14,6 +14,8 @@ export const USER = "http://jabber.org/protocol/muc#user";
 export const ADMIN = "http://jabber.org/protocol/muc#admin";
 export const OWNER = "http://jabber.org/protocol/muc#owner";
 export const CONFIG = "http://jabber.org/protocol/muc#roomconfig";
+export const REGISTER = "http://jabber.org/protocol/muc#register";
+export const REQUEST = "http://jabber.org/protocol/muc#request";
 export const FORMS = "jabber:x:data";
 export const STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas";
 
