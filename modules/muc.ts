@@ -68,9 +68,10 @@ export default defineModule({
   config,
   migrations,
   setup(host) {
-    const { name, more_names, title } = host.config;
+    const { name, more_names, title, search_rooms, searches_waiting } = host.config;
     const services = [name, ...more_names].map((n) => serve(host, host.service(n, title)));
-    keepRooms(host, (domain) => services.some((s) => s.domain === domain));
+    const limits = { rooms: search_rooms, waiting: searches_waiting };
+    keepRooms(host, (domain) => services.some((s) => s.domain === domain), limits);
     host.on(roomFind, (jid) => {
       const muc = services.find((s) => s.domain === jid.domain);
       return muc === undefined || jid.node === "" ? undefined : muc.find(jid.node);

@@ -7,12 +7,13 @@ import { pageElement, readPage } from "../../lib/formats/rsm.ts";
 import type { PageRequest } from "../../lib/formats/rsm.ts";
 import { STANZA_ID_NS } from "../../lib/formats/stanza_id.ts";
 import type { DiscoInfo, DiscoItem } from "../../lib/hooks/disco.ts";
-import { roomCount, roomList } from "../../lib/hooks/room_storage.ts";
+import { roomCount } from "../../lib/hooks/room_storage.ts";
 import type { RoomListing } from "../../lib/hooks/room_storage.ts";
 import { roomLogs } from "../../lib/hooks/rooms.ts";
 import type { Jid } from "../../lib/jid.ts";
 import type { Element } from "../../lib/xml/element.ts";
 import { hatsHash } from "./hats.ts";
+import { visibleRooms } from "./listed.ts";
 import {
   CONFIG_FORM,
   HATS,
@@ -233,7 +234,7 @@ export async function items(
   return await listRooms(muc, from, readPage(query));
 }
 
-/** §6.3: public rooms by address; those that are awake and not stored are among them. */
+/** §6.3: public rooms by address. Those that are awake are stored, too, unless they are locked. */
 async function listRooms(
   muc: MucService,
   from: Jid,
@@ -245,17 +246,13 @@ async function listRooms(
   if (page?.index !== undefined) {
     throw new StanzaError("feature-not-implemented", { text: "pages go from item to item" });
   }
-  const before = page?.before === undefined ? undefined : nodeOf(page.before);
-  const listing = await muc.host.ask(roomList, muc.service.jid, {
+  const listing = await visibleRooms(muc, from, {
     after: page?.after === undefined ? undefined : nodeOf(page.after),
-    before,
+    before: page?.before === undefined ? undefined : nodeOf(page.before),
     limit: max,
-  }) ?? [];
-  const found: DiscoItem[] = [];
-  for (const room of listing) {
-    if (await muc.isVisible(room.node, from)) found.push(itemOf(muc, room));
-  }
-  if (page === undefined && count <= listing.length) return { items: found };
+  });
+  const found = listing.map((room) => itemOf(muc, room));
+  if (page === undefined && (listing.length < max || count <= max)) return { items: found };
   const [first, last] = [listing[0], listing.at(-1)];
   const set = first === undefined || last === undefined
     ? pageElement({ count })

@@ -163,7 +163,7 @@ function wordsIn(words: readonly string[]): string[] {
 }
 
 /** What to look for in nodes: of a whole address its node, since the domain is the same for all. */
-function nodeIn(word: string, service: string): string {
+export function nodeIn(word: string, service: string): string {
   const domain = `@${folded(service)}`;
   return word.endsWith(domain) && word !== domain ? word.slice(0, -domain.length) : word;
 }

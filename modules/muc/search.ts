@@ -2,12 +2,13 @@
 
 import { StanzaError } from "../../lib/errors.ts";
 import { answers, type Field, form, FORMS_NS, readForm } from "../../lib/formats/form.ts";
-import { pageElement, pageOf, readPage } from "../../lib/formats/rsm.ts";
-import { roomList } from "../../lib/hooks/room_storage.ts";
-import type { RoomListing, RoomQuery } from "../../lib/hooks/room_storage.ts";
+import { pageElement, type PageRequest, readPage } from "../../lib/formats/rsm.ts";
 import { type IqReply, result } from "../../lib/module.ts";
 import type { Stanza } from "../../lib/stanza.ts";
 import { type Element, xml } from "../../lib/xml/element.ts";
+import { folded } from "./folded.ts";
+import { cursorOf, findRooms, type Found, type FoundPage, type Search } from "./found.ts";
+import { SEARCH_WORDS } from "./lists.ts";
 import type { MucService } from "./service.ts";
 
 export const SEARCH = "urn:xmpp:channel-search:0:search";
@@ -16,16 +17,24 @@ const ERRORS = "urn:xmpp:channel-search:0:error";
 const BY_USERS = "{urn:xmpp:channel-search:0:order}nusers";
 const BY_ADDRESS = "{urn:xmpp:channel-search:0:order}address";
 
-/** Characters that one word must have, and words of one search. */
+/** Characters that one word must have. */
 const WORD = 2;
-const WORDS = 8;
 
+/** A type of service (§6.2): ours. */
+const ROOMS = "xep-0045";
+
+const TYPES = { var: "types", type: "list-multi", label: "Service types", value: [ROOMS] } as const;
+const KEY = { var: "key", type: "text-single", label: "Sort results by", value: BY_USERS } as const;
+
+/** As they are shown; the choices are open when they are read. */
 const FIELDS = [
   { var: "q", type: "text-single", label: "Search for" },
   { var: "all", type: "boolean", label: "Return all entries (ignore search terms)" },
   { var: "sinname", type: "boolean", label: "Search in name", value: true },
   { var: "sindescription", type: "boolean", label: "Search in description", value: true },
   { var: "sinaddr", type: "boolean", label: "Search in address", value: true },
+  // The table of fields (§6.1) has this name for it.
+  { var: "sinaddress", type: "boolean", label: "Search in address" },
   {
     var: "min_users",
     type: "text-single",
@@ -33,42 +42,22 @@ const FIELDS = [
     value: "1",
     validate: { datatype: "xs:integer", min: 0, max: 1_000_000 },
   },
-  {
-    var: "types",
-    type: "list-multi",
-    label: "Service types",
-    value: ["xep-0045"],
-    options: [{ value: "xep-0045", label: "XEP-0045 Multi-User Chat" }],
-  },
-  {
-    var: "key",
-    type: "text-single",
-    label: "Sort results by",
-    value: BY_USERS,
-  },
+  TYPES,
+  KEY,
 ] as const satisfies readonly Field[];
 
-const SHOWN: readonly Field[] = FIELDS.map((field) =>
-  field.var !== "key" ? field : {
-    ...field,
+const SHOWN: readonly Field[] = [
+  ...FIELDS.filter((f) => f !== TYPES && f !== KEY && f.var !== "sinaddress"),
+  { ...TYPES, options: [{ value: ROOMS, label: "XEP-0045 Multi-User Chat" }] },
+  {
+    ...KEY,
     type: "list-single",
     options: [
       { value: BY_USERS, label: "Number of online users" },
       { value: BY_ADDRESS, label: "Address" },
     ],
-  } as Field
-);
-
-interface Found extends RoomListing {
-  readonly users: number;
-}
-
-interface Search {
-  readonly words: readonly string[] | undefined;
-  readonly within: NonNullable<RoomQuery["within"]>;
-  readonly minUsers: number;
-  readonly key: string;
-}
+  },
+];
 
 /** A request without a form is one for the form. */
 export async function search(muc: MucService, iq: Stanza, request: Element): Promise<IqReply> {
@@ -78,36 +67,44 @@ export async function search(muc: MucService, iq: Stanza, request: Element): Pro
       xml("search", SEARCH, {}, form({ type: "form", formType: PARAMS, fields: SHOWN })),
     );
   }
-  if (!muc.quotas.searches.take(iq.from!.bare)) {
-    throw new StanzaError("resource-constraint", {
-      app: xml("rate-limit", ERRORS, { "retry-after": "60" }),
-    });
-  }
+  if (!muc.quotas.searches.take(iq.from!.bare)) throw tooMany(60);
   const wanted = readSearch(x);
-  const page = readPage(request);
-  const all = await find(muc, iq, wanted, page?.after ?? "");
-  const byUsers = wanted.key === BY_USERS;
-  const sorted = byUsers
-    ? [...all].sort((a, b) => b.users - a.users || (a.node < b.node ? -1 : 1))
-    : all;
-  // By address the storage has skipped what lies before the page.
-  const request_ = byUsers || page === undefined ? page : { ...page, after: undefined };
-  const { items, set } = pageOf(sorted, (r) => r.node, request_, muc.settings.page);
-  return result(
-    xml(
-      "result",
-      SEARCH,
-      {},
-      ...items.map((r) => itemOf(muc, r)),
-      set ?? pageElement({ count: sorted.length }),
-    ),
-  );
+  if (wanted === undefined) return result(xml("result", SEARCH, {}, pageElement({ count: 0 })));
+  const { rooms, count } = await found(muc, iq, wanted, readPage(request));
+  const [first, last] = [rooms[0], rooms.at(-1)];
+  const set = first === undefined || last === undefined
+    ? pageElement({ count })
+    : pageElement({ first: cursorOf(wanted, first), last: cursorOf(wanted, last), count });
+  return result(xml("result", SEARCH, {}, ...rooms.map((room) => itemOf(muc, room)), set));
 }
 
-function readSearch(x: Element): Search {
+async function found(
+  muc: MucService,
+  iq: Stanza,
+  wanted: Search,
+  page: PageRequest | undefined,
+): Promise<FoundPage> {
+  try {
+    return await findRooms(muc, iq.from!, wanted, page);
+  } catch (e) {
+    // Others search, too (§4.2.2.4).
+    throw e instanceof StanzaError && e.condition === "resource-constraint" ? tooMany(5) : e;
+  }
+}
+
+/** §4.2.2.4. */
+function tooMany(seconds: number): StanzaError {
+  return new StanzaError("resource-constraint", {
+    text: "too many searches",
+    app: xml("rate-limit", ERRORS, { "retry-after": String(seconds) }),
+  });
+}
+
+/** Undefined if rooms of another kind are looked for, which are not here. */
+function readSearch(x: Element): Search | undefined {
   const submitted = readForm(x);
   const given = answers(submitted, FIELDS, PARAMS);
-  const { q = "", all = false, key = BY_USERS } = given;
+  const { q = "", all = false, key = BY_USERS, types = [ROOMS] } = given;
   if (key !== BY_USERS && key !== BY_ADDRESS) {
     throw new StanzaError("feature-not-implemented", {
       type: "modify",
@@ -132,7 +129,7 @@ function readSearch(x: Element): Search {
   const words = all ? undefined : wordsOf(q);
   const within = (["name", "description", "address"] as const).filter((place) => {
     const flag = place === "address"
-      ? given.sinaddr ?? booleanOf(submitted.fields.get("sinaddress")?.values[0])
+      ? given.sinaddr ?? given.sinaddress
       : place === "name"
       ? given.sinname
       : given.sindescription;
@@ -141,61 +138,18 @@ function readSearch(x: Element): Search {
   if (!all && within.length === 0) {
     throw new StanzaError("bad-request", { app: xml("no-search-conditions", ERRORS) });
   }
-  return { words, within, minUsers: Number(given.min_users ?? "1"), key };
-}
-
-/** The table of fields names it `sinaddress`, the form `sinaddr`. */
-function booleanOf(text: string | undefined): boolean | undefined {
-  return text === undefined ? undefined : text === "1" || text === "true";
+  if (!types.includes(ROOMS)) return undefined;
+  const order = key === BY_USERS ? "users" : "address";
+  return { words, within, minUsers: Number(given.min_users || "1"), order };
 }
 
 function wordsOf(q: string): readonly string[] {
-  const words = q.toLowerCase().split(/\s+/).filter((word) => [...word].length >= WORD);
-  if (words.length > 0 && words.length <= WORDS) return words;
+  const words = folded(q).split(/\s+/).filter((word) => [...word].length >= WORD);
+  if (words.length > 0 && words.length <= SEARCH_WORDS) return words;
   throw new StanzaError("bad-request", {
-    text: `from 1 to ${WORDS} words of at least ${WORD} characters are wanted`,
+    text: `from 1 to ${SEARCH_WORDS} words of at least ${WORD} characters are wanted`,
     app: xml("invalid-search-terms", ERRORS),
   });
-}
-
-/** What matches; by address one page's worth and a little more. */
-async function find(
-  muc: MucService,
-  iq: Stanza,
-  { words, within, minUsers, key }: Search,
-  after: string,
-): Promise<readonly Found[]> {
-  const limit = muc.settings.page + 1;
-  // Rooms with people in them are awake, and known here.
-  const query: RoomQuery = { limit: key === BY_USERS ? 1000 : limit, words, within };
-  const stored = minUsers > 0 ? [] : await muc.host.ask(
-    roomList,
-    muc.service.jid,
-    key === BY_ADDRESS ? { ...query, after } : query,
-  );
-  const found = new Map<string, Found>();
-  for (const listing of stored ?? []) found.set(listing.node, { ...listing, users: 0 });
-  for (const room of muc.rooms.values()) {
-    const listing = muc.listingOf(room);
-    if (listing === undefined || room.size < minUsers) continue;
-    if (key === BY_ADDRESS && listing.node <= after) continue;
-    if (words !== undefined && !matches(listing, words, within)) continue;
-    found.set(listing.node, { ...listing, users: room.size });
-  }
-  const visible: Found[] = [];
-  for (const listing of found.values()) {
-    if (await muc.isVisible(listing.node, iq.from!)) visible.push(listing);
-  }
-  return visible.sort((a, b) => a.node < b.node ? -1 : a.node > b.node ? 1 : 0);
-}
-
-function matches(
-  { name, description, node }: RoomListing,
-  words: readonly string[],
-  within: Search["within"],
-): boolean {
-  const texts = { name, description, address: node };
-  return words.every((word) => within.some((place) => texts[place].toLowerCase().includes(word)));
 }
 
 function itemOf(muc: MucService, room: Found): Element {
@@ -208,7 +162,7 @@ function itemOf(muc: MucService, room: Found): Element {
     text("description", room.description),
     text("language", room.lang),
     xml("nusers", SEARCH, {}, String(room.users)),
-    xml("service-type", SEARCH, {}, "xep-0045"),
+    xml("service-type", SEARCH, {}, ROOMS),
     room.open && xml("is-open", SEARCH, {}, "true"),
     xml(
       "anonymity-mode",

@@ -15,6 +15,7 @@ import {
   wholeNumberOrOff,
 } from "../../lib/config/setting.ts";
 import type { RoomConfig } from "../../lib/rooms.ts";
+import { SEARCH_LIMITS } from "./lists.ts";
 
 export const config = v.strictObject({
   name: setting(
@@ -95,6 +96,16 @@ export const config = v.strictObject({
     wholeNumber(1, 10_000),
     60,
     "Searches for rooms that one user may make within a minute (XEP-0433).",
+  ),
+  search_rooms: setting(
+    wholeNumber(1000, 100_000_000),
+    SEARCH_LIMITS.rooms,
+    "Stored rooms that one search for words looks at, from where its page begins.",
+  ),
+  searches_waiting: setting(
+    wholeNumber(0, 10_000),
+    SEARCH_LIMITS.waiting,
+    "Searches for words in stored rooms that wait for another one; more are refused.",
   ),
   message_bytes: setting(bytes(1 << 10, 16 << 20), "128 KiB", "Largest message to a room."),
   presence_bytes: setting(bytes(1 << 10, 1 << 20), "16 KiB", "Largest presence that is shown."),
