@@ -47,6 +47,8 @@ interface StanzaErrorOptions {
   app?: Element;
   /** Content of the condition element: the new address for `gone` and `redirect`. */
   content?: string;
+  /** What of a presence or message is returned with the error (RFC 6120 §8.3.1). */
+  payload?: Element;
 }
 
 /** A refusal of one stanza. Throw it from any handler; the sender gets it (RFC 6120 §8.3). */
@@ -56,6 +58,7 @@ export class StanzaError {
   readonly text: string | undefined;
   readonly app: Element | undefined;
   readonly content: string | undefined;
+  readonly payload: Element | undefined;
 
   constructor(condition: StanzaCondition, options: StanzaErrorOptions = {}) {
     this.condition = condition;
@@ -63,6 +66,12 @@ export class StanzaError {
     this.text = options.text;
     this.app = options.app;
     this.content = options.content;
+    this.payload = options.payload;
+  }
+
+  /** The same refusal, with something of what was refused. */
+  returning(payload: Element): StanzaError {
+    return new StanzaError(this.condition, { ...this, payload });
   }
 
   /** The `<error/>` element. */

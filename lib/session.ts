@@ -136,14 +136,15 @@ export class Session implements Holder, StreamReader {
 
   /** What {@link send} does in the end: past the filters and the gate. For gates. */
   write(stanza: Stanza, to: string | undefined): void {
-    if (to !== this.jid.full) return this.#put(stanza, stanza.wire(to), false);
+    const { outbox, stream } = this;
+    if (to !== this.jid.full) {
+      if (outbox === undefined) stream?.send(stanza.wire(to));
+      else outbox.push(stanza.wire(to), stanza, "no");
+      return;
+    }
     const own = this.#own ??= addressText(to);
-    this.#put(stanza, stanza.wireWith(own.text), own.isAscii && stanza.isAscii);
-  }
-
-  #put(stanza: Stanza, text: string, isAscii: boolean): void {
-    if (this.outbox === undefined) this.stream?.send(text, isAscii);
-    else this.outbox.push(text, stanza, "no");
+    if (outbox === undefined) stream?.sendCopy(stanza, own);
+    else outbox.push(stanza.wireWith(own.text), stanza, "no");
   }
 
   #sendFiltered(stanza: Stanza, to: string | undefined): Later<void> {

@@ -84,6 +84,12 @@ export class Stanza extends Element {
     return head + to + (this.#tail ??= tail(this));
   }
 
+  /** Characters of it on the wire, without `to`. */
+  get length(): number {
+    const head = this.#head ??= startTag(this, NS.client, "to");
+    return head.length + (this.#tail ??= tail(this)).length;
+  }
+
   /** All but `to` is ASCII. */
   get isAscii(): boolean {
     return this.#isAscii ??= isAscii(this.wireWith(""));
@@ -157,12 +163,13 @@ export function resultOf(request: Stanza, ...children: Child[]): Stanza {
 
 /**
  * The error that answers a stanza (RFC 6120 §8.3.1), from the address that was asked. The offending
- * payload of an IQ is returned with it; that of a message is not, for it may be large.
+ * payload of an IQ is returned with it; that of others is not, for it may be large, but for what the
+ * error names.
  */
 export function errorOf(stanza: Stanza, error: StanzaError): Stanza {
   return build(
     stanza.name as StanzaKind,
     { type: "error", id: stanza.id, from: stanza.to, to: stanza.from },
-    [stanza.name === "iq" && stanza.first(), error.toElement()],
+    [stanza.name === "iq" ? stanza.first() : error.payload, error.toElement()],
   );
 }

@@ -7,13 +7,14 @@
 import type { StreamHeader } from "../xml/parser.ts";
 import { STREAM_END, StreamParser, XmlError } from "../xml/parser.ts";
 import { escapeAttribute } from "../xml/escape.ts";
-import { Stanza } from "../stanza.ts";
+import { type AddressText, Stanza } from "../stanza.ts";
 import { StreamError } from "../errors.ts";
 import { NS } from "../ns.ts";
-import { type Lane, NO_LANE } from "../net/flush.ts";
+import { BULK, type Lane, NO_LANE } from "../net/flush.ts";
 import type { Transport, TransportOwner } from "../net/transport.ts";
 import type { Deadline } from "../deadlines.ts";
 import type { StreamEnd, StreamReader, StreamSettings } from "./reader.ts";
+import { Output } from "./output.ts";
 import { Rate } from "./rate.ts";
 
 const enum Phase {
@@ -39,9 +40,7 @@ export class XmppStream implements TransportOwner {
   lastInput = 0;
   #rate: Rate | undefined;
   readonly #parser: StreamParser;
-  #out = "";
-  /** All of it is known to be ASCII. */
-  #outIsAscii = true;
+  readonly #out = new Output();
   /** Where it waits to be flushed. */
   #lane: Lane = NO_LANE;
   /** What was sent since `hold`. */
@@ -104,6 +103,17 @@ export class XmppStream implements TransportOwner {
     this.#overflowed = this.#out.length > this.settings.outputBytes;
   }
 
+  /** The same for a copy of a stanza that goes to many, to the address of the stream's session. */
+  sendCopy(stanza: Stanza, to: AddressText): void {
+    if (this.#held !== undefined || this.settings.flusher.lane !== BULK) {
+      return this.send(stanza.wireWith(to.text), to.isAscii && stanza.isAscii);
+    }
+    if (this.closed || this.#overflowed) return;
+    this.#out.addCopy(stanza, to);
+    this.#register();
+    this.#overflowed = this.#out.length > this.settings.outputBytes;
+  }
+
   /** Keeps back what is sent from now on. The end of the stream does not wait for it. */
   hold(): void {
     if (!this.closed) this.#held ??= "";
@@ -124,8 +134,11 @@ export class XmppStream implements TransportOwner {
   }
 
   #queue(text: string, isAscii = false): void {
-    this.#out += text;
-    if (!isAscii) this.#outIsAscii = false;
+    this.#out.add(text, isAscii);
+    this.#register();
+  }
+
+  #register(): void {
     const { flusher } = this.settings;
     if (flusher.lane <= this.#lane) return;
     this.#lane = flusher.lane;
@@ -134,13 +147,12 @@ export class XmppStream implements TransportOwner {
 
   flush(): void {
     this.#lane = NO_LANE;
-    if (this.#out === "" || this.#phase === Phase.Closed || this.#phase === Phase.Lost) return;
+    if (this.#out.length === 0 || this.#phase === Phase.Closed || this.#phase === Phase.Lost) {
+      return;
+    }
     if (this.#overflowed && this.#phase !== Phase.Closing) return this.#tooSlow();
-    const out = this.#out;
-    const isAscii = this.#outIsAscii;
-    this.#out = "";
-    this.#outIsAscii = true;
-    this.transport.write(out, isAscii);
+    const { isAscii } = this.#out;
+    this.transport.write(this.#out.take(), isAscii);
     if (this.#phase === Phase.Open && this.transport.buffered > this.settings.outputBytes) {
       this.#tooSlow();
     }
@@ -153,7 +165,7 @@ export class XmppStream implements TransportOwner {
       remote: this.transport.remote,
       limit: this.settings.outputBytes,
     });
-    this.#out = "";
+    this.#out.clear();
     this.#phase = Phase.Closing;
     this.transport.write(error.toXml() + "</stream:stream>");
     this.reader.onClosed(this, error.toString(), "lost");
@@ -268,7 +280,7 @@ export class XmppStream implements TransportOwner {
     this.#phase = Phase.Closed;
     this.#deadline?.cancel();
     this.#deadline = undefined;
-    this.#out = "";
+    this.#out.clear();
     this.transport.owner = undefined;
     this.transport.destroy();
     this.#rate?.stop();
@@ -406,7 +418,7 @@ export class XmppStream implements TransportOwner {
     }
     this.#phase = Phase.Lost;
     this.#lostBy = reason;
-    this.#out = "";
+    this.#out.clear();
     this.#deadline?.cancel();
     this.#deadline = this.settings.deadlines.after(
       this.settings.closeTimeoutMs,
