@@ -24,7 +24,7 @@ import type { Login, UserAgent } from "./login.ts";
 import type { StreamReader } from "./reader.ts";
 import { onSaslElement, saslFeatures, saslProfile, saslSuccess } from "./sasl.ts";
 import type { XmppStream } from "./stream.ts";
-import { LANG, responseHeader } from "./stream.ts";
+import { LANG, responseHeader } from "./header.ts";
 
 /** Refused attempts to bind a resource after which the stream is closed. */
 const MAX_REFUSALS = 10;

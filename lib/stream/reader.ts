@@ -49,3 +49,6 @@ export interface StreamSettings {
   readonly deadlines: Deadlines;
   readonly log: LogArea;
 }
+
+/** Reads what nobody wants to know any more. */
+export const NOBODY: StreamReader = { onHeader() {}, onElement() {}, onClosed() {} };

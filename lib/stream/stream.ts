@@ -6,13 +6,14 @@
 
 import type { StreamHeader } from "../xml/parser.ts";
 import { STREAM_END, StreamParser, XmlError } from "../xml/parser.ts";
-import { escapeAttribute } from "../xml/escape.ts";
 import { type AddressText, Stanza } from "../stanza.ts";
 import { StreamError } from "../errors.ts";
 import { NS } from "../ns.ts";
 import { BULK, type Lane, NO_LANE } from "../net/flush.ts";
 import type { Transport, TransportOwner } from "../net/transport.ts";
 import type { Deadline } from "../deadlines.ts";
+import { headerText, responseHeader } from "./header.ts";
+import { NOBODY } from "./reader.ts";
 import type { StreamEnd, StreamReader, StreamSettings } from "./reader.ts";
 import { Output } from "./output.ts";
 import { Rate } from "./rate.ts";
@@ -174,14 +175,8 @@ export class XmppStream implements TransportOwner {
 
   /** Opens our side (RFC 6120 §4.2): the header, with attributes in the order given. */
   sendHeader(attrs: { readonly [name: string]: string | undefined }, contentNs: string): void {
-    let head =
-      `<?xml version='1.0'?><stream:stream xmlns='${contentNs}' xmlns:stream='${NS.streams}'`;
-    for (const name in attrs) {
-      const value = attrs[name];
-      if (value !== undefined) head += ` ${name}='${escapeAttribute(value)}'`;
-    }
     this.#phase = Phase.Open;
-    this.#queue(head + ">");
+    this.#queue(headerText(attrs, contentNs));
   }
 
   /** What ends before the other's header came ends after ours nonetheless (RFC 6120 §4.9.1.2). */
@@ -431,18 +426,4 @@ export class XmppStream implements TransportOwner {
     this.#securing = false;
     this.reader.onSecure?.(this);
   }
-}
-
-/** Reads what nobody wants to know any more. */
-const NOBODY: StreamReader = { onHeader() {}, onElement() {}, onClosed() {} };
-
-/** The language of our own texts: the one a server that knows no other has to name (§4.7.4). */
-export const LANG = "en";
-
-/** Attributes of the header that answers a client's (RFC 6120 §4.7), with an unguessable id. */
-export function responseHeader(
-  from: string,
-  to: string | undefined,
-): { readonly [name: string]: string | undefined } {
-  return { id: crypto.randomUUID(), from, to, version: "1.0", "xml:lang": LANG };
 }
