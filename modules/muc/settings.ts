@@ -41,7 +41,7 @@ export const config = v.strictObject({
     "A new room opens when its maker has configured it, as XEP-0045 asks; false opens it at once.",
   ),
   lock_timeout: setting(
-    duration("10s", "1d"),
+    duration("1s", "1d"),
     "15m",
     "How long a new room waits to be configured before it is given up.",
   ),
@@ -75,7 +75,7 @@ export const config = v.strictObject({
   joins: setting(
     wholeNumberOrOff(1, 100_000),
     300,
-    "Times that one user may enter rooms within a minute; 0 for any number.",
+    "Times that one user may enter rooms or change nickname within a minute; 0 for any number.",
   ),
   messages: setting(
     wholeNumberOrOff(1, 100_000),

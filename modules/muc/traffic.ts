@@ -5,7 +5,7 @@ import { FORMS_NS, readForm } from "../../lib/formats/form.ts";
 import { NS } from "../../lib/ns.ts";
 import { type Later, then } from "../../lib/later.ts";
 import { Stanza } from "../../lib/stanza.ts";
-import { AttributeMap, xml } from "../../lib/xml/element.ts";
+import { AttributeMap, type Element, xml } from "../../lib/xml/element.ts";
 import { enter, joinElement, synchronise } from "./enter.ts";
 import { onUserElement } from "./invite.ts";
 import { failed, leave } from "./leave.ts";
@@ -141,20 +141,16 @@ function inRoom(room: Room, stanza: Stanza, created = false): Later<void> {
       if (!created) checkJoin(service, stanza);
       if (room.destroyed) throw new StanzaError("recipient-unavailable");
       const made = created && room.size === 0 && room.creator === stanza.from!.bare;
-      const entered = enter(room, stanza, join, made);
-      if (!made || !(entered instanceof Promise)) return entered;
-      // Whoever cannot enter has made nothing.
-      return entered.catch(async (e) => {
-        if (room.size === 0) await service.destroy(room, {});
-        throw e;
-      });
+      return made ? enterNew(room, stanza, join) : enter(room, stanza, join, false);
     }
     // Another way to write the same nickname, such as other capitals, is another nickname.
     const { nick } = client.occupant;
     if (stanza.to!.resource === nick || nickOf(room, stanza.to!.resource) === nick) {
-      if (join !== undefined) return synchronise(room, client, stanza, join);
-      return changeStatus(room, client, stanza);
+      if (join === undefined) return changeStatus(room, client, stanza);
+      countJoin(service, stanza);
+      return synchronise(room, client, stanza, join);
     }
+    countJoin(service, stanza);
     return then(
       changeNick(room, client, stanza),
       () => join === undefined ? undefined : synchronise(room, client, stanza, join),
@@ -162,12 +158,27 @@ function inRoom(room: Room, stanza: Stanza, created = false): Later<void> {
   });
 }
 
-function checkJoin(muc: MucService, { from }: Stanza): void {
-  if (!muc.mayEnter(from!)) {
+/** Whoever cannot enter has made nothing. */
+async function enterNew(room: Room, stanza: Stanza, join: Element): Promise<void> {
+  try {
+    await enter(room, stanza, join, true);
+  } catch (e) {
+    if (room.size === 0) await room.service.destroy(room, {});
+    throw e;
+  }
+}
+
+function checkJoin(muc: MucService, stanza: Stanza): void {
+  if (!muc.mayEnter(stanza.from!)) {
     throw new StanzaError("forbidden", { text: "accounts of this host only" });
   }
+  countJoin(muc, stanza);
+}
+
+/** What is told to all of a room, or tells somebody all of it. */
+function countJoin(muc: MucService, { from }: Stanza): void {
   if (muc.settings.joins > 0 && !muc.quotas.joins.take(from!.bare)) {
-    throw new StanzaError("resource-constraint", { text: "too many rooms within a minute" });
+    throw new StanzaError("resource-constraint", { text: "too many entries within a minute" });
   }
 }
 
