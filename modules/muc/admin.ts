@@ -9,7 +9,13 @@ import type { Later } from "../../lib/later.ts";
 import { type IqReply, NO_REPLY, result } from "../../lib/module.ts";
 import { resultOf, type Stanza } from "../../lib/stanza.ts";
 import { type Element, xml } from "../../lib/xml/element.ts";
-import { type Change, changeAffiliations, checkReserved, setRole, userAt } from "./affiliations.ts";
+import {
+  type Change,
+  changeAffiliations,
+  checkAllReserved,
+  setRole,
+  userAt,
+} from "./affiliations.ts";
 import { inviteMember } from "./invite.ts";
 import { putOut } from "./leave.ts";
 import { ADMIN, Status } from "./names.ts";
@@ -168,6 +174,7 @@ async function changeListed(
   const ranks: Affiliation[] = [];
   for (const { user } of changes) ranks.push(await room.rank(user));
   checkChanges(room, from.bare, rank, changes, ranks);
+  checkAllReserved(room, changes);
   const strangers = changes.filter(({ user, affiliation }) =>
     isMember(affiliation) && !isMember(room.affiliationOf(user))
   );
@@ -193,9 +200,6 @@ function readChange(room: Room, item: Element): Change {
   }
   const user = named ?? userAt(jid);
   const reserved = jid === undefined || nick === undefined ? undefined : nick;
-  if (reserved !== undefined && reserved !== "") {
-    checkReserved(room, user, nickOf(room, reserved));
-  }
   return {
     user,
     affiliation,

@@ -39,6 +39,30 @@ export function checkReserved(room: Room, user: Jid, nick: string): void {
   ) throw new StanzaError("conflict", { text: `the nickname ${nick} is another's` });
 }
 
+/** The same for several changes at once, which may pass nicknames on. */
+export function checkAllReserved(room: Room, changes: readonly Change[]): void {
+  const givenUp = new Set<string>();
+  for (const { user, affiliation, nick } of changes) {
+    const old = room.affiliations.get(user.bare)?.nick ?? "";
+    if (old !== "" && (!isMember(affiliation) || nick !== undefined)) givenUp.add(keyOf(old));
+  }
+  const taken = new Set<string>();
+  for (const { user, affiliation, nick } of changes) {
+    if (nick === undefined || nick === "" || !isMember(affiliation)) continue;
+    const key = keyOf(nick);
+    const holder = room.occupant(nick)?.user.bare ?? user.bare;
+    if (!givenUp.has(key) || holder !== user.bare) checkReserved(room, user, nick);
+    if (taken.has(key)) {
+      throw new StanzaError("conflict", { text: `the nickname ${nick} is wanted twice` });
+    }
+    taken.add(key);
+  }
+}
+
+function keyOf(nick: string): string {
+  return nicknameKey(nick) ?? nick;
+}
+
 /**
  * Makes the changes, all or none. `between` is called when they are kept and those who have to leave
  * know it, before the others are told.
@@ -114,9 +138,10 @@ function checkCount(room: Room, rows: readonly StoredAffiliation[]): void {
 }
 
 function keepRow(room: Room, row: StoredAffiliation): void {
-  const old = room.affiliations.get(row.jid);
-  if (old !== undefined && old.nick !== "") room.reserved.delete(nicknameKey(old.nick) ?? old.nick);
-  if (row.nick !== "") room.reserved.set(nicknameKey(row.nick) ?? row.nick, row.jid);
+  const old = keyOf(room.affiliations.get(row.jid)?.nick ?? "");
+  // Another row may have it now.
+  if (room.reserved.get(old) === row.jid) room.reserved.delete(old);
+  if (row.nick !== "") room.reserved.set(keyOf(row.nick), row.jid);
   room.affiliations.set(row.jid, row);
 }
 
