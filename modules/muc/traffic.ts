@@ -10,7 +10,7 @@ import { enter, joinElement, synchronise } from "./enter.ts";
 import { onUserElement } from "./invite.ts";
 import { failed, leave } from "./leave.ts";
 import { onGroupchat } from "./messages.ts";
-import { REGISTER_FORM, REQUEST_FORM, Status, USER } from "./names.ts";
+import { MUC, REGISTER_FORM, REQUEST_FORM, Status, USER } from "./names.ts";
 import { changeNick, nickOf } from "./nick.ts";
 import { statusElements } from "./occupant.ts";
 import { onPrivate } from "./private.ts";
@@ -101,7 +101,7 @@ function onError(room: Room, stanza: Stanza): Later<void> {
 function onPresence(muc: MucService, stanza: Stanza): Handled {
   switch (stanza.type) {
     case undefined:
-      return then(available(muc, stanza), done);
+      return then(stanza.to!.isBare ? available(muc, stanza) : asNick(muc, stanza), done);
     case "unavailable":
     case "error":
       return then(muc.find(stanza.to!.node), (room) => {
@@ -117,6 +117,21 @@ function onPresence(muc: MucService, stanza: Stanza): Handled {
       });
   }
   return true; // rooms are nobody's contacts
+}
+
+/** §7.2, §7.6: clients know by the element that the room refuses them, or another nickname. */
+function asNick(muc: MucService, stanza: Stanza): Later<void> {
+  try {
+    const entered = available(muc, stanza);
+    return entered instanceof Promise ? entered.catch(refuseNick) : entered;
+  } catch (e) {
+    return refuseNick(e);
+  }
+}
+
+/** The password that came with it is not repeated. */
+function refuseNick(e: unknown): never {
+  throw e instanceof StanzaError ? e.returning(xml("x", MUC)) : e;
 }
 
 function available(muc: MucService, stanza: Stanza): Later<void> {
