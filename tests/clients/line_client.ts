@@ -39,7 +39,7 @@ export class LineClient implements AsyncDisposable {
   }
 
   /** Has the client do something. */
-  async order(order: Readonly<Record<string, string>>): Promise<void> {
+  async order(order: Readonly<Record<string, unknown>>): Promise<void> {
     await this.#stdin.write(new TextEncoder().encode(JSON.stringify(order) + "\n"));
   }
 
