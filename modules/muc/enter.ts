@@ -98,8 +98,12 @@ function take(room: Room, stanza: Stanza, join: Element, decided: Decided): Late
     lang: stanza.attrs["xml:lang"],
     shownAt: -Infinity,
     showsLater: false,
+    isLeaving: false,
   };
   return then(room.service.presenceOf(room, occupant, stanza, client.presence), (children) => {
+    // It may have taken so long that the room has gone on.
+    if (room.destroyed) throw new StanzaError("gone");
+    if (room.occupant(nick) !== present) throw new StanzaError("conflict");
     client.presence = children;
     if (present === undefined) room.seat(occupant);
     room.addClient(client);

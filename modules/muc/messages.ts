@@ -14,47 +14,104 @@ import type { Client, Occupant } from "./occupant.ts";
 import { buryOwn, retractedBy } from "./retract.ts";
 import type { Room } from "./room.ts";
 import { checkSlowMode } from "./slow.ts";
+import type { Saying } from "./turns.ts";
 
-/** A message that has been accepted, on its way to everybody. */
-interface Accepted extends Placed {
-  readonly client: Client;
-  /** As it was when it spoke. */
-  readonly occupant: Occupant;
-  readonly traits: MessageTraits;
-  readonly subject: boolean;
-  readonly kept: boolean;
-}
+const CORRECTION = "urn:xmpp:message-correct:0";
 
 /** A message of type groupchat to the room itself. */
 export function onGroupchat(room: Room, stanza: Stanza): Later<void> {
-  return room.turns.say(
-    () => accept(room, stanza),
-    (accepted) => {
-      if (accepted !== undefined) publish(room, accepted, stanza);
-    },
-  );
+  return room.turns.say(new Speech(room, stanza));
 }
 
-/** Throws what refuses it. What comes later, comes when the message is on the disk. */
-function accept(room: Room, stanza: Stanza): Later<Accepted | undefined> {
-  const client = sender(room, stanza);
-  const { occupant } = client;
-  room.service.checkRate(occupant.user, stanza);
-  const subject = isSubject(stanza);
-  return then(mayBeSent(room, occupant, stanza, subject), () => {
-    const clean = cleanMessage(stanza, room.jid, occupant.jid, "groupchat");
+/** A message on its way to everybody. */
+class Speech implements Saying {
+  readonly #room: Room;
+  readonly #original: Stanza;
+  #client!: Client;
+  /** As it was when it spoke. */
+  #occupant!: Occupant;
+  /** As it goes out. */
+  #message!: Stanza;
+  #traits!: MessageTraits;
+  #isSubject = false;
+  #placed!: Placed;
+  kept: Later<boolean> = true;
+
+  constructor(room: Room, stanza: Stanza) {
+    this.#room = room;
+    this.#original = stanza;
+  }
+
+  check(): Later<boolean> {
+    const room = this.#room;
+    const stanza = this.#original;
+    const client = this.#client = sender(room, stanza);
+    const occupant = this.#occupant = client.occupant;
+    room.service.checkRate(occupant.user, stanza);
+    const subject = this.#isSubject = isSubject(stanza);
+    return then(mayBeSent(room, occupant, stanza, subject), () => {
+      this.#message = cleanMessage(stanza, room.jid, occupant.jid, "groupchat");
+      const { host } = room.service;
+      if (!host.has(roomMessage)) return true;
+      return then(host.filter(roomMessage, this.#message, room, occupant), (passed) => {
+        if (passed === DROP) return false;
+        this.#message = passed;
+        return true;
+      });
+    });
+  }
+
+  place(): Later<void> {
+    const { history } = this.#room;
+    const message = this.#message.append(occupantIdElement(this.#occupant));
+    const { history: keep } = this.#traits = traitsOf(message);
+    const placed = history.place(message, this.#client.jid, keep, keep && !this.#isSubject);
+    return then(placed, (placed) => {
+      this.#placed = placed;
+      this.#message = placed.message;
+      this.kept = this.#isSubject ? this.#subjectKept(placed) : placed.kept;
+    });
+  }
+
+  /** Whoever enters after a restart is told the subject that everybody has seen. */
+  #subjectKept({ message, stamp, kept }: Awaited<ReturnType<Room["history"]["place"]>>) {
+    const subject = { xml: message.wire(undefined), stamp };
+    return then(kept, async (kept) => {
+      if (kept) await this.#room.save({ subject });
+      return kept;
+    });
+  }
+
+  tell(kept: boolean): void {
+    const room = this.#room;
+    if (room.destroyed) return;
+    if (!kept) return this.#sorry();
+    const message = this.#message;
+    const { id, stamp } = this.#placed;
+    const { history } = this.#traits;
+    if (this.#isSubject) room.subject = { message, stamp };
+    else if (history) room.history.remember(this.#placed);
+    room.tellAll(message);
+    if (message.child("body") !== undefined) {
+      if (message.child("replace", CORRECTION) === undefined) room.activity.count();
+      tellAbsent(room, message);
+    }
+    buryOwn(room, message);
     const { host } = room.service;
-    if (!host.has(roomMessage)) return place(room, client, clean, subject);
-    return then(
-      host.filter(roomMessage, clean, room, occupant),
-      (passed) => passed === DROP ? undefined : place(room, client, passed, subject),
-    );
-  });
+    if (host.has(roomSent)) void host.tell(roomSent, room, message, this.#occupant, id, stamp);
+  }
+
+  /** Whoever gets it back may rely on its being in the archive. */
+  #sorry(): void {
+    const text = "the message could not be kept";
+    const error = new StanzaError("internal-server-error", { type: "wait", text });
+    void this.#room.service.host.send(errorOf(this.#original, error));
+  }
 }
 
 function sender(room: Room, stanza: Stanza): Client {
   const client = room.client(stanza.from!);
-  if (client === undefined || room.destroyed) {
+  if (client === undefined || client.isLeaving || room.destroyed) {
     throw new StanzaError("not-acceptable", { text: "only occupants may send messages to a room" });
   }
   return client;
@@ -88,49 +145,5 @@ function checkSubject(room: Room, stanza: Stanza): void {
     throw new StanzaError("policy-violation", {
       text: `a subject has at most ${subject_length} characters`,
     });
-  }
-}
-
-function place(room: Room, client: Client, clean: Stanza, subject: boolean): Later<Accepted> {
-  const { occupant } = client;
-  const message = clean.append(occupantIdElement(occupant));
-  const traits = traitsOf(message);
-  const placed = room.history.place(
-    message,
-    client.jid,
-    traits.history,
-    traits.history && !subject,
-  );
-  return then(placed, ({ kept, ...place }) => {
-    const accepted = { ...place, client, occupant, traits, subject };
-    return then(kept, (kept) => ({ ...accepted, kept }));
-  });
-}
-
-/** In its turn: everybody gets it. */
-function publish(room: Room, accepted: Accepted, original: Stanza): void {
-  const { message, occupant, traits, subject, kept, id, stamp } = accepted;
-  const { service } = room;
-  if (room.destroyed) return;
-  if (!kept) {
-    // Whoever gets it back may rely on its being in the archive.
-    const text = "the message could not be kept";
-    const error = new StanzaError("internal-server-error", { type: "wait", text });
-    return void service.host.send(errorOf(original, error));
-  }
-  if (subject) {
-    room.subject = { message, stamp };
-    void service.inBackground(room, room.save());
-  } else if (traits.history) {
-    room.history.remember(accepted);
-  }
-  room.tellAll(message);
-  if (message.child("body") !== undefined) {
-    if (message.child("replace", "urn:xmpp:message-correct:0") === undefined) room.activity.count();
-    tellAbsent(room, message);
-  }
-  buryOwn(room, message);
-  if (service.host.has(roomSent)) {
-    void service.host.tell(roomSent, room, message, occupant, id, stamp);
   }
 }

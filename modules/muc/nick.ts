@@ -42,6 +42,9 @@ export function changeNick(room: Room, client: Client, stanza: Stanza): Later<vo
     if (!allowed) throw new StanzaError("not-allowed");
     const said = shownChildren(room, occupant, stanza);
     return then(room.service.presenceOf(room, occupant, stanza, said), (children) => {
+      // It may have taken so long that the room has gone on.
+      if (room.client(client.jid) !== client) return;
+      checkNick(room, occupant.user, nick);
       const before = occupant.nick;
       const moving = [...occupant.clients];
       const now = rename(room, client, nick);

@@ -23,6 +23,8 @@ export interface Client {
   shownAt: number;
   /** What it has said since is about to be shown. */
   showsLater: boolean;
+  /** Its leaving has been accepted, and waits for its turn; it has nothing to say any more. */
+  isLeaving: boolean;
 }
 
 /** What a presence says about an occupant, beside what its client says. */

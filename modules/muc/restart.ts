@@ -6,6 +6,7 @@
  * Rooms also outlive the module's being set up anew with other settings.
  */
 
+import { StanzaError } from "../../lib/errors.ts";
 import { isRole, type PresentRole } from "../../lib/formats/muc.ts";
 import { parseStored } from "../../lib/formats/stored.ts";
 import { hostClosing } from "../../lib/hooks/closing.ts";
@@ -26,8 +27,9 @@ import { type Client, Occupant, statusElements } from "./occupant.ts";
 import { showGone } from "./presence.ts";
 import { defaultRole, isMember } from "./rights.ts";
 import type { Room } from "./room.ts";
-import { type MucService, places } from "./service.ts";
+import type { MucService } from "./service.ts";
 import type { Settings } from "./settings.ts";
+import { places } from "./whereabouts.ts";
 
 /** How long rooms wait for the module to be set up anew, in ms. */
 const RELOAD_MS = 5000;
@@ -59,7 +61,9 @@ export function surviveRestarts(
 
   host.on(sessionFreeze, (state, session) => {
     const all = places.get(session);
-    if (all !== undefined) state.muc = [...all].map(([room, client]) => frozen(room, client));
+    if (all !== undefined && all.size > 0) {
+      state.muc = [...all].map(([room, client]) => frozen(room, client));
+    }
   });
   host.on(sessionThaw, async (session, { muc }) => {
     for (const place of Array.isArray(muc) ? muc as Frozen[] : []) {
@@ -70,14 +74,14 @@ export function surviveRestarts(
   host.on(hostClosing, () => {
     isClosing = true;
     for (const service of services) {
-      service.writeNotes();
-      service.closing = true;
+      service.whereabouts.write();
+      service.whereabouts.closed = service.closing = true;
       for (const room of service.rooms.values()) tellShutdown(room);
     }
   });
   host.onUnload(() => {
     if (isClosing || core === undefined) return;
-    for (const service of services) service.writeNotes();
+    for (const service of services) service.whereabouts.write();
     park(core, services);
   });
   // After the sessions, whichever module keeps them.
@@ -137,6 +141,7 @@ async function thaw(service: MucService, session: Session, place: Frozen): Promi
     lang: said.attrs["xml:lang"],
     shownAt: -Infinity,
     showsLater: false,
+    isLeaving: false,
   };
   if (other === undefined) room.seat(occupant);
   occupant.main = client;
@@ -195,6 +200,7 @@ function announceGone(room: Room, stored: readonly StoredOccupant[]): void {
       lang: undefined,
       shownAt: 0,
       showsLater: false,
+      isLeaving: true,
     };
     occupant.visible = room.config.presenceBroadcast.includes(role);
     showGone(room, occupant, { status: [Status.Failure], children: [] });
@@ -258,6 +264,9 @@ function close(core: Host, room: Room): void {
     const notice = { type: "unavailable", role: "none", status, children: [] } as const;
     void core.server.router.route(occupant.notice(notice, true).addressedTo(jid));
     const session = core.session(jid);
-    if (session !== undefined) places.set(session, undefined);
+    const all = session && places.get(session);
+    all?.delete(room);
+    session?.changed();
   }
+  room.turns.end(new StanzaError("service-unavailable"));
 }

@@ -58,6 +58,8 @@ export class Room implements RoomView {
   locked: boolean;
   /** It is gone for good; what still comes finds no room. */
   destroyed = false;
+  /** It went with its last occupant: whoever still comes makes another one. */
+  isOver = false;
   subject: Subject | undefined = undefined;
   hats: readonly StoredHat[];
   avatars: readonly string[];

@@ -5,8 +5,8 @@
 
 import { StanzaError } from "../../lib/errors.ts";
 import { DROP } from "../../lib/hooks/hook.ts";
-import { roomCount, roomLoad, roomOccupantsChanged } from "../../lib/hooks/room_storage.ts";
-import type { RoomListing, StoredOccupant } from "../../lib/hooks/room_storage.ts";
+import { roomCount, roomLoad } from "../../lib/hooks/room_storage.ts";
+import type { RoomListing } from "../../lib/hooks/room_storage.ts";
 import {
   roomCreated,
   roomDefaults,
@@ -19,8 +19,6 @@ import { Jid } from "../../lib/jid.ts";
 import { isLater, type Later, then } from "../../lib/later.ts";
 import type { ModuleHost, ServiceHandle } from "../../lib/module.ts";
 import { Quota } from "../../lib/quota.ts";
-import type { RoomConfig, StoredRoom } from "../../lib/rooms.ts";
-import { slot } from "../../lib/session.ts";
 import type { Stanza } from "../../lib/stanza.ts";
 import type { Element } from "../../lib/xml/element.ts";
 import { destroyRoom, type Farewell } from "./destroy.ts";
@@ -30,16 +28,13 @@ import type { Client, Occupant } from "./occupant.ts";
 import { PassedRequests } from "./occupant_iq.ts";
 import { Room } from "./room.ts";
 import { defaultConfig, type Settings } from "./settings.ts";
+import { newRoom } from "./stored_room.ts";
+import { showWaiting } from "./status.ts";
+import { Whereabouts } from "./whereabouts.ts";
 
 const TEN_SECONDS = 10_000;
 const MINUTE = 60_000;
 const TEN_MINUTES = 600_000;
-
-/** Changes of who is where are written at most that often, in ms. */
-const NOTE_MS = 200;
-
-/** On a session: where it is, by room. */
-export const places = slot<Map<Room, Client>>();
 
 export class MucService {
   readonly host: ModuleHost<Settings>;
@@ -50,12 +45,11 @@ export class MucService {
   readonly #waking = new Map<string, Promise<Room | undefined>>();
   /** Awake without occupants: since when (`performance.now()`), the ones unused longest first. */
   readonly #idle = new Map<Room, number>();
+  /** There are too many of them, and some are about to be put to sleep. */
+  #isTooMuch = false;
   readonly quotas;
   readonly passed = new PassedRequests();
-  /** Places that were taken and left, and are not written yet. */
-  #noted:
-    | { readonly entered: Map<string, StoredOccupant>; readonly left: Map<string, StoredOccupant> }
-    | undefined = undefined;
+  readonly whereabouts: Whereabouts;
   /** The host is closing: what goes now goes with the process. */
   closing = false;
 
@@ -63,6 +57,10 @@ export class MucService {
     this.host = host;
     this.service = service;
     this.settings = host.config;
+    this.whereabouts = new Whereabouts(
+      host,
+      (e) => this.failed("who is in a room could not be noted", undefined, e),
+    );
     const { joins, messages, invitations, requests, searches } = host.config;
     this.quotas = {
       joins: new Quota(joins || Infinity, MINUTE),
@@ -123,18 +121,27 @@ export class MucService {
   #rest(room: Room): void {
     this.#idle.delete(room);
     this.#idle.set(room, performance.now());
-    if (this.#idle.size > this.settings.awake) {
-      for (const [oldest] of this.#idle) {
-        if (this.#sleep(oldest)) break;
-      }
+    if (this.#idle.size <= this.settings.awake || this.#isTooMuch) return;
+    this.#isTooMuch = true;
+    // Not now: whoever has woken rooms this very moment has not come to them yet.
+    this.host.slices.run(() => this.#relieve());
+  }
+
+  #relieve(): void {
+    this.#isTooMuch = false;
+    let tooMany = this.#idle.size - this.settings.awake;
+    for (const room of [...this.#idle.keys()]) {
+      if (tooMany <= 0) return;
+      if (this.#sleep(room)) tooMany--;
     }
   }
 
-  /** Puts rooms to sleep in which nobody was for a while. */
+  /** Puts rooms to sleep in which nobody was for a while, and sees to those that wait in vain. */
   sweep(): void {
-    const before = performance.now() - this.settings.sleep;
+    const now = performance.now();
+    for (const room of this.rooms.values()) room.turns.overdue(now - this.settings.turn_timeout);
     for (const [room, since] of this.#idle) {
-      if (since > before) break;
+      if (since > now - this.settings.sleep) break;
       this.#sleep(room);
     }
   }
@@ -172,9 +179,20 @@ export class MucService {
     this.rooms.set(node, room);
     this.#rest(room);
     if (room.locked) this.#giveUpLater(room);
-    else await room.save({}, [...room.affiliations.values()]);
+    else await this.#keepNew(room);
     await this.host.tell(roomCreated, room, creator);
     return room;
+  }
+
+  /** What cannot be kept was never made. */
+  async #keepNew(room: Room): Promise<void> {
+    try {
+      await room.save({}, [...room.affiliations.values()]);
+    } catch (e) {
+      await this.destroy(room, {}).catch(() => {});
+      this.#forget(room);
+      throw e;
+    }
   }
 
   #mayCreate(creator: Jid): boolean {
@@ -218,6 +236,11 @@ export class MucService {
   async destroy(room: Room, farewell: Farewell): Promise<void> {
     if (room.destroyed) return;
     await destroyRoom(room, farewell);
+    this.#forget(room);
+  }
+
+  #forget(room: Room): void {
+    room.destroyed = true;
     this.#idle.delete(room);
     if (this.rooms.get(room.jid.node) === room) this.rooms.delete(room.jid.node);
   }
@@ -229,29 +252,19 @@ export class MucService {
     this.rooms.set(room.jid.node, room);
     if (room.size === 0) this.#rest(room);
     if (room.locked) this.#giveUpLater(room);
+    room.turns.resume();
+    showWaiting(room);
   }
 
   // ---- people come and go ----
 
   entered(room: Room, client: Client): void {
     this.#idle.delete(room);
-    this.#note(room, client, "entered");
-    const session = this.host.session(client.jid);
-    if (session === undefined) return;
-    let all = places.get(session);
-    if (all === undefined) places.set(session, all = new Map());
-    all.set(room, client);
-    session.changed();
+    this.whereabouts.entered(room, client);
   }
 
   left(room: Room, client: Client): void {
-    this.#note(room, client, "left");
-    const session = this.host.session(client.jid);
-    const all = session && places.get(session);
-    if (session === undefined || all === undefined) return;
-    all.delete(room);
-    if (all.size === 0) places.set(session, undefined);
-    session.changed();
+    this.whereabouts.left(room, client);
   }
 
   /** It has another role or presence. */
@@ -261,52 +274,25 @@ export class MucService {
 
   /** It has another nickname. */
   moved(room: Room, client: Client, before: string): void {
-    this.#note(room, client, "left", before);
-    this.#note(room, client, "entered");
-    this.changed(client);
-  }
-
-  #note(
-    { jid: room }: Room,
-    { jid, occupant }: Client,
-    what: "entered" | "left",
-    nick = occupant.nick,
-  ): void {
-    if (this.closing) return;
-    if (this.#noted === undefined) {
-      this.#noted = { entered: new Map(), left: new Map() };
-      this.host.after(NOTE_MS, () => this.writeNotes());
-    }
-    // Only the last word about a place counts.
-    const key = `${room.bare}/${nick}\n${jid.full}`;
-    this.#noted[what === "entered" ? "left" : "entered"].delete(key);
-    this.#noted[what].set(key, { room, nick, jid: jid.full });
-  }
-
-  /** Writes who is where, for the case that the process dies. */
-  writeNotes(): void {
-    const noted = this.#noted;
-    this.#noted = undefined;
-    if (noted === undefined) return;
-    const { entered, left } = noted;
-    const done = this.host.ask(roomOccupantsChanged, [...entered.values()], [...left.values()]);
-    if (isLater(done)) {
-      done.catch((e) => this.failed("who is in a room could not be noted", undefined, e));
-    }
+    this.whereabouts.moved(room, client, before);
   }
 
   /** The last occupant is gone. */
   emptied(room: Room): Later<void> {
     if (room.size > 0 || room.destroyed || this.closing) return;
-    if (room.locked || !room.config.persistent) return this.destroy(room, {});
-    this.#rest(room);
+    if (!room.locked && room.config.persistent) return this.#rest(room);
+    return this.destroy(room, {}).then(() => {
+      room.isOver = true;
+    });
   }
 
-  /** There is no such session any more: nobody has said so. */
+  /** There is no such session any more, and nobody has said so: it is put out. */
   lost(room: Room, jid: Jid): void {
     const client = room.client(jid);
-    if (client === undefined) return;
-    const done = room.turns.act(() =>
+    // Once is enough, however much is sent to it until its turn comes.
+    if (client === undefined || client.isLeaving) return;
+    client.isLeaving = true;
+    const done = room.turns.aside(() =>
       room.client(jid) === client ? failed(room, client) : undefined
     );
     if (isLater(done)) void this.inBackground(room, done);
@@ -402,23 +388,4 @@ export class MucService {
 /** Characters, which is close enough to bytes for a limit. */
 function sizeOf(stanza: Stanza): number {
   return stanza.source?.length ?? stanza.toString().length;
-}
-
-function newRoom(creator: string, config: RoomConfig): StoredRoom {
-  return {
-    creator,
-    created: Date.now(),
-    config,
-    subject: undefined,
-    hats: [],
-    secret: crypto.getRandomValues(new Uint8Array(32)).toHex(),
-    avatars: [],
-    version: 1,
-    oldestVersion: 1,
-    activity: [],
-    activeHour: 0,
-    affiliations: [
-      { jid: creator, affiliation: "owner", nick: "", reason: "", version: 1, since: 1 },
-    ],
-  };
 }

@@ -141,6 +141,11 @@ export const config = v.strictObject({
     1000,
     "Members at most of a room in which members who are away get pushes.",
   ),
+  turn_timeout: setting(
+    duration("5s", "10m"),
+    "2m",
+    "How long one thing may take in a room, such as a module's word about a message, before the room goes on without it.",
+  ),
   sleep: setting(
     duration("1s", "1d"),
     "5m",

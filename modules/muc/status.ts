@@ -41,11 +41,20 @@ function showSoon(room: Room, client: Client): void {
   }
   if (client.showsLater) return;
   client.showsLater = true;
-  host.after(left, () => {
-    client.showsLater = false;
-    if (room.clients.get(client.jid.full) !== client) return;
-    client.shownAt = performance.now();
-    const shown = room.turns.act(() => show(room, client.occupant));
-    if (shown instanceof Promise) shown.catch((e) => room.service.failed("a presence", room, e));
+  host.after(left, () => showNow(room, client));
+}
+
+function showNow(room: Room, client: Client): void {
+  client.showsLater = false;
+  if (room.client(client.jid) !== client) return;
+  client.shownAt = performance.now();
+  const shown = room.turns.aside(() => {
+    if (room.client(client.jid) === client) show(room, client.occupant);
   });
+  if (shown instanceof Promise) shown.catch((e) => room.service.failed("a presence", room, e));
+}
+
+/** The module was set up anew: what its timers would have shown is shown now. */
+export function showWaiting(room: Room): void {
+  for (const client of [...room.clients.values()]) if (client.showsLater) showNow(room, client);
 }

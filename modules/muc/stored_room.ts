@@ -1,6 +1,6 @@
 /** A room as it is written down, in JSON, and read again, perhaps by a later version. */
 
-import type { RoomConfig, RoomRecord } from "../../lib/rooms.ts";
+import type { RoomConfig, RoomRecord, StoredRoom } from "../../lib/rooms.ts";
 
 /** What of a record is in the JSON: the rest has columns of its own. */
 type Written = Omit<RoomRecord, "creator" | "created">;
@@ -14,6 +14,26 @@ const BLANK = {
   activity: [],
   activeHour: 0,
 } satisfies Partial<Written>;
+
+/** What there is of a room when it is made: its owner. */
+export function newRoom(creator: string, config: RoomConfig): StoredRoom {
+  return {
+    creator,
+    created: Date.now(),
+    config,
+    subject: undefined,
+    hats: [],
+    secret: crypto.getRandomValues(new Uint8Array(32)).toHex(),
+    avatars: [],
+    version: 1,
+    oldestVersion: 1,
+    activity: [],
+    activeHour: 0,
+    affiliations: [
+      { jid: creator, affiliation: "owner", nick: "", reason: "", version: 1, since: 1 },
+    ],
+  };
+}
 
 export function writeRecord(record: RoomRecord): string {
   const { creator: _, created: __, ...written } = record;

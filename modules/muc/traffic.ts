@@ -8,7 +8,7 @@ import { Stanza } from "../../lib/stanza.ts";
 import { AttributeMap, type Element, xml } from "../../lib/xml/element.ts";
 import { enter, joinElement, synchronise } from "./enter.ts";
 import { onUserElement } from "./invite.ts";
-import { failed, leave } from "./leave.ts";
+import { leave } from "./leave.ts";
 import { onGroupchat } from "./messages.ts";
 import { MUC, REGISTER_FORM, REQUEST_FORM, Status, USER } from "./names.ts";
 import { changeNick, nickOf } from "./nick.ts";
@@ -48,7 +48,7 @@ function toRoom(room: Room | undefined, stanza: Stanza): Handled {
   if (room === undefined || (room.locked && room.client(stanza.from!) === undefined)) {
     throw new StanzaError("item-not-found");
   }
-  if (!stanza.to!.isBare) return then(room.turns.act(() => onPrivate(room, stanza)), done);
+  if (!stanza.to!.isBare) return then(room.turns.aside(() => onPrivate(room, stanza)), done);
   if (stanza.type === "groupchat") return then(onGroupchat(room, stanza), done);
   return then(room.turns.act(() => otherMessage(room, stanza)), done);
 }
@@ -91,9 +91,7 @@ function onError(room: Room, stanza: Stanza): Later<void> {
   const error = stanza.child("error");
   const condition = error?.elements().find((e) => e.ns === NS.stanzaErrors && e.name !== "text");
   if (client === undefined || (condition !== undefined && !UNREACHABLE.has(condition.name))) return;
-  return room.turns.act(() =>
-    room.client(stanza.from!) === client ? failed(room, client) : undefined
-  );
+  return room.service.lost(room, client.jid);
 }
 
 // ---- presence ----
@@ -108,8 +106,9 @@ function onPresence(muc: MucService, stanza: Stanza): Handled {
         const client = room?.client(stanza.from!);
         if (room === undefined || client === undefined) return true; // §17.3
         if (stanza.type === "error") return then(onError(room, stanza), done);
+        client.isLeaving = true;
         return then(
-          room.turns.act(() =>
+          room.turns.aside(() =>
             room.client(stanza.from!) === client ? leave(room, client, stanza) : undefined
           ),
           done,
@@ -148,13 +147,18 @@ function available(muc: MucService, stanza: Stanza): Later<void> {
 
 function inRoom(room: Room, stanza: Stanza, created = false): Later<void> {
   const join = joinElement(stanza);
-  return room.turns.act(() => {
+  const before = room.client(stanza.from!);
+  // Another nickname is another sender's address: what is said behind it has to wait for that.
+  const isAside = before === undefined || before.occupant.nick === stanza.to!.resource;
+  return room.turns[isAside ? "aside" : "act"](() => {
     const client = room.client(stanza.from!);
     const { service } = room;
     if (client === undefined) {
       if (join === undefined) return putOutStranger(service, stanza);
-      if (!created) checkJoin(service, stanza);
+      // The last one has just left it: this is another one's now.
+      if (room.isOver) return available(service, stanza);
       if (room.destroyed) throw new StanzaError("recipient-unavailable");
+      if (!created) checkJoin(service, stanza);
       const made = created && room.size === 0 && room.creator === stanza.from!.bare;
       return made ? enterNew(room, stanza, join) : enter(room, stanza, join, false);
     }
