@@ -37,6 +37,8 @@ function clientGone(
   departure: RoomDeparture,
 ): Later<void> {
   const { occupant } = client;
+  // §10.1.3: its maker has not configured it.
+  if (room.locked && room.clients.size === 1) return room.service.destroy(room, {});
   room.dropClient(client);
   room.service.left(room, client);
   sayFarewell(room, occupant, client, notice);
