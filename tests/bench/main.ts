@@ -18,6 +18,7 @@ import {
   chatFigures,
   idleFigures,
   loginFigures,
+  mucFigures,
   offlineFigures,
   presenceFigures,
 } from "./sockets.ts";
@@ -35,6 +36,7 @@ const BENCHES: Readonly<Record<string, (scale: number) => Figure[] | Promise<Fig
   offline: offlineFigures,
   pubsub: pubsubFigures,
   rooms: roomFigures,
+  muc: mucFigures,
 };
 
 interface Wishes {

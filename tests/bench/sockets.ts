@@ -136,6 +136,26 @@ export function offlineFigures(scale: number): Promise<Figure[]> {
   });
 }
 
+/** One room; `bench rooms` has the parts of it without sockets. */
+export function mucFigures(scale: number): Promise<Figure[]> {
+  const occupants = scaled(200, Math.min(scale, 10), 2);
+  const collect = `[modules.collect]\nsource = ${JSON.stringify(COLLECT_MODULE)}\n`;
+  return withAccounts(occupants, async (run) => {
+    const figures: Figure[] = [];
+    for (const [tls, kind] of KINDS) {
+      const answer = await run({ load: "room", tls, seconds: SECONDS * Math.min(scale, 2) });
+      const who = `one of ${occupants} occupants, ${kind}`;
+      figures.push(figure(`copy of a message for ${who}`, TIME, answer.perCopy));
+      figures.push(figure(`presence when all enter, for ${who}`, TIME, answer.perPresence));
+      figures.push(
+        figure(`until all have entered, ${occupants} occupants, ${kind}`, "s", answer.entering),
+      );
+      figures.push(figure(`memory for being there, ${who}`, "KB", by(1e3, answer.perOccupant)));
+    }
+    return figures;
+  }, collect);
+}
+
 /** Bytes in a larger unit. */
 function by(unit: number, bytes: number | null | undefined): number | null {
   return bytes === null || bytes === undefined ? null : bytes / unit;

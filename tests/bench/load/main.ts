@@ -6,6 +6,7 @@ import { logins } from "./login.ts";
 import { offline } from "./offline.ts";
 import type { Answer, Order } from "./order.ts";
 import { presence } from "./presence.ts";
+import { room } from "./room.ts";
 
 function obey(order: Order): Promise<Answer> {
   switch (order.load) {
@@ -17,6 +18,8 @@ function obey(order: Order): Promise<Answer> {
       return idle(order);
     case "presence":
       return presence(order);
+    case "room":
+      return room(order);
     case "offline":
       return offline(order);
   }

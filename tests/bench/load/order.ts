@@ -44,7 +44,18 @@ export interface OfflineOrder extends Common {
   readonly messages: number;
 }
 
-export type Order = ChatOrder | LoginOrder | IdleOrder | PresenceOrder | OfflineOrder;
+/** All accounts enter one room; then the first few talk there. */
+export interface RoomOrder extends Common {
+  readonly load: "room";
+}
+
+export type Order =
+  | ChatOrder
+  | LoginOrder
+  | IdleOrder
+  | PresenceOrder
+  | OfflineOrder
+  | RoomOrder;
 
 /** Figures by name; null where this system cannot tell. */
 export type Answer = Readonly<Record<string, number | null>>;
