@@ -137,7 +137,7 @@ function whole(field: string, label: string, value: number, max: number): Field 
 function maxUsersOptions(now: number, most: number) {
   const counts = new Set([...USERS.filter((n) => n < most), most]);
   if (now > 0) counts.add(now);
-  return [...counts].sort((a, b) => a - b).map((n) => ({ value: String(n) }));
+  return [...counts].sort((a, b) => a - b).map(String).map((value) => ({ value, label: value }));
 }
 
 function all(room: Room, affiliation: "owner" | "admin"): string[] {

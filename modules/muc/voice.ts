@@ -39,7 +39,7 @@ async function ask(room: Room, { jid, occupant }: Client, submitted: Form): Prom
         type: "list-single",
         label: "Requested role",
         value: "participant",
-        options: [{ value: "participant" }],
+        options: [{ value: "participant", label: "Participant" }],
       },
       { var: "muc#jid", type: "jid-single", label: "User", value: jid.full },
       { var: "muc#roomnick", type: "text-single", label: "Nickname", value: occupant.nick },
