@@ -21,6 +21,7 @@ import {
   OWNER,
   RETRACT,
   USER,
+  VERSIONS,
 } from "./names.ts";
 
 /** Never passed on, whatever is in it. */
@@ -33,6 +34,7 @@ const OURS: ReadonlySet<string> = new Set([
   OCCUPANT_ID,
   MENTIONS,
   MODERATE,
+  VERSIONS,
   MAM_NS,
   "urn:xmpp:carbons:2",
   ADDRESS,

@@ -91,6 +91,9 @@ function onError(room: Room, stanza: Stanza): Later<void> {
   const error = stanza.child("error");
   const condition = error?.elements().find((e) => e.ns === NS.stanzaErrors && e.name !== "text");
   if (client === undefined || (condition !== undefined && !UNREACHABLE.has(condition.name))) return;
+  // Of somebody who is there it says that a private message was unwelcome (XEP-0191 §3.2).
+  const isThere = room.service.host.session(client.jid) !== undefined;
+  if (isThere && condition?.name === "service-unavailable") return;
   return room.service.lost(room, client.jid);
 }
 
