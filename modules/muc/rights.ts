@@ -54,16 +54,17 @@ export function mayChangeRole(by: Standing, of: Standing, to: Role): Refusal {
   }
   // What goes with an affiliation is not taken away without it.
   if (isAdmin(of.affiliation)) return "not-allowed";
-  if (of.role === "moderator") return isAdmin(by.affiliation) ? undefined : "forbidden";
-  if (to === "participant") return undefined;
-  const isAbove = of.affiliation === "member" && !isAdmin(by.affiliation);
-  return isAbove ? "not-allowed" : undefined;
+  if (isAdmin(by.affiliation)) return undefined;
+  // §8.4: at or above one's own level; to have no affiliation is no level.
+  if (to === "visitor" && of.affiliation === "member") return "not-allowed";
+  return of.role === "moderator" ? "forbidden" : undefined;
 }
 
 /** Another affiliation for a user (§5.2.2, §9.1-9.5, §10.3-10.8); about oneself see `mayChangeOwn`. */
 export function mayChangeAffiliation(by: Affiliation, of: Affiliation, to: Affiliation): Refusal {
   if (!isAdmin(by)) return "forbidden";
-  if (by === "owner" || of === to) return undefined;
+  if (by === "owner") return undefined;
+  // Not even to reserve another nickname for one of them: these lists are the owners'.
   if (isAdmin(of)) return to === "outcast" ? "not-allowed" : "forbidden";
   return isAdmin(to) ? "forbidden" : undefined;
 }
