@@ -14,8 +14,12 @@ function piped(program: string, args: string[]): Deno.Command {
   return new Deno.Command(program, { args, stdin: "piped", stdout: "piped", stderr: "piped" });
 }
 
-/** @xmpp/client over STARTTLS, or TLS from the first byte. */
-export function xmppJs(scheme: "xmpp" | "xmpps", trusting = true): Start {
+/** @xmpp/client over STARTTLS, or TLS from the first byte; with another script, too. */
+export function xmppJs(
+  scheme: "xmpp" | "xmpps",
+  trusting = true,
+  script = "xmpp_js_chat.ts",
+): Start {
   return (confab, jid, password) => {
     const port = scheme === "xmpp" ? confab.server.port : confab.server.tlsPort;
     return new LineClient(
@@ -24,7 +28,7 @@ export function xmppJs(scheme: "xmpp" | "xmpps", trusting = true): Start {
         "-A",
         "--quiet",
         ...(trusting ? [`--cert=${certificate(confab)}`] : []),
-        file("xmpp_js_chat.ts"),
+        file(script),
         jid,
         password,
         `${scheme}://localhost:${port}`,
