@@ -77,7 +77,7 @@ export async function changeAffiliations(
   const since = room.version;
   const version = since + 1;
   const rows = changes.map((change) => rowOf(room, change, version));
-  checkCount(room, rows);
+  checkCount(room, changes);
   const merged = new Map(room.affiliations);
   for (const row of rows) merged.set(row.jid, row);
   const { forget, oldest } = forgetRemovals(merged.values(), room.oldestVersion);
@@ -121,12 +121,13 @@ function rowOf(room: Room, change: Change, version: number): StoredAffiliation {
   };
 }
 
-function checkCount(room: Room, rows: readonly StoredAffiliation[]): void {
+/** Throws `resource-constraint` if there were too many affiliations after the changes. */
+export function checkCount(room: Room, changes: readonly Change[]): void {
   const { affiliations } = room.service.settings;
-  const isNew = (row: StoredAffiliation) =>
-    row.affiliation !== "none" &&
-    (room.affiliations.get(row.jid)?.affiliation ?? "none") === "none";
-  const added = rows.filter(isNew).length;
+  const isNew = ({ user, affiliation }: Change) =>
+    affiliation !== "none" &&
+    (room.affiliations.get(user.bare)?.affiliation ?? "none") === "none";
+  const added = changes.filter(isNew).length;
   if (added === 0) return;
   let count = added;
   for (const a of room.affiliations.values()) if (a.affiliation !== "none") count++;
@@ -202,7 +203,10 @@ export function setRole(
   if (occupant.clients.length === 0) return; // it has left meanwhile
   const rises = role === "moderator" && occupant.role !== "moderator";
   occupant.role = role;
-  for (const client of occupant.clients) room.place(client);
+  for (const client of occupant.clients) {
+    room.place(client);
+    room.service.changed(client);
+  }
   show(room, occupant, notice);
   // What moderators see and others do not (§7.2.4).
   if (rises && (!room.open || [...room.occupants()].some((o) => !o.visible))) {

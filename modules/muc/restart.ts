@@ -7,7 +7,12 @@
  */
 
 import { StanzaError } from "../../lib/errors.ts";
-import { isRole, type PresentRole } from "../../lib/formats/muc.ts";
+import {
+  type Affiliation,
+  isAffiliation,
+  isRole,
+  type PresentRole,
+} from "../../lib/formats/muc.ts";
 import { parseStored } from "../../lib/formats/stored.ts";
 import { hostClosing } from "../../lib/hooks/closing.ts";
 import { roomOccupantsTake, roomTemporary } from "../../lib/hooks/room_storage.ts";
@@ -20,12 +25,12 @@ import type { ModuleHost } from "../../lib/module.ts";
 import { NS } from "../../lib/ns.ts";
 import type { Session } from "../../lib/session.ts";
 import { Stanza } from "../../lib/stanza.ts";
-import { AttributeMap, xml } from "../../lib/xml/element.ts";
+import { AttributeMap, type Element, xml } from "../../lib/xml/element.ts";
 import { hatsOf } from "./hats.ts";
 import { Status, USER } from "./names.ts";
 import { type Client, Occupant, statusElements } from "./occupant.ts";
 import { showGone } from "./presence.ts";
-import { defaultRole, isMember } from "./rights.ts";
+import { defaultRole, isMember, roleAfter } from "./rights.ts";
 import type { Room } from "./room.ts";
 import type { MucService } from "./service.ts";
 import type { Settings } from "./settings.ts";
@@ -34,11 +39,18 @@ import { places } from "./whereabouts.ts";
 /** How long rooms wait for the module to be set up anew, in ms. */
 const RELOAD_MS = 5000;
 
+/**
+ * Characters of all presences that go into a session's journal, which has them anew with every change;
+ * from there on it has who is where, and not what is said of it.
+ */
+const FROZEN = 1 << 16;
+
 /** A place in a room, as it is frozen. */
 interface Frozen {
   readonly room: string;
   readonly nick: string;
   readonly role: string;
+  readonly affiliation: string;
   /** Its presence, as on a client's stream. */
   readonly presence: string;
 }
@@ -62,7 +74,7 @@ export function surviveRestarts(
   host.on(sessionFreeze, (state, session) => {
     const all = places.get(session);
     if (all !== undefined && all.size > 0) {
-      state.muc = [...all].map(([room, client]) => frozen(room, client));
+      state.muc = freeze(all);
     }
   });
   host.on(sessionThaw, async (session, { muc }) => {
@@ -96,16 +108,21 @@ export function surviveRestarts(
 
 // ---- over a restart of the process ----
 
-function frozen(room: Room, { occupant, presence, lang }: Client): Frozen {
+function freeze(all: ReadonlyMap<Room, Client>): Frozen[] {
+  let left = FROZEN;
+  return [...all].map(([room, { occupant, presence, lang }]) => {
+    const { nick, role, affiliation } = occupant;
+    let text = presenceText(left > 0 ? presence : [], lang);
+    left -= text.length;
+    if (left < 0) text = presenceText([], lang);
+    return { room: room.jid.bare, nick, role, affiliation, presence: text };
+  });
+}
+
+function presenceText(children: readonly Element[], lang: string | undefined): string {
   const attrs = new AttributeMap();
   if (lang !== undefined) attrs["xml:lang"] = lang;
-  const stanza = new Stanza("presence", NS.client, attrs, [...presence]);
-  return {
-    room: room.jid.bare,
-    nick: occupant.nick,
-    role: occupant.role,
-    presence: stanza.wire(undefined),
-  };
+  return new Stanza("presence", NS.client, attrs, [...children]).wire(undefined);
 }
 
 /** Nobody is told: for everybody else who is restored it was there all the time. */
@@ -123,8 +140,7 @@ async function thaw(service: MucService, session: Session, place: Frozen): Promi
     void service.host.send(gone(address.withResource(place.nick), jid));
     return;
   }
-  const usual = defaultRole(affiliation, room.config.moderated);
-  const role = isRole(place.role) && place.role !== "none" ? place.role as PresentRole : usual;
+  const role = roleOf(place, affiliation, room.config.moderated);
   const occupant = other ?? new Occupant(
     place.nick,
     room.jid.withResource(place.nick),
@@ -149,6 +165,14 @@ async function thaw(service: MucService, session: Session, place: Frozen): Promi
   room.addClient(client);
   occupant.visible = room.shows(occupant);
   service.entered(room, client);
+}
+
+/** As it was, unless the affiliation is another one by now. */
+function roleOf({ role, affiliation }: Frozen, now: Affiliation, moderated: boolean): PresentRole {
+  if (!isRole(role) || role === "none" || !isAffiliation(affiliation)) {
+    return defaultRole(now, moderated);
+  }
+  return affiliation === now ? role : roleAfter(role, affiliation, now, moderated);
 }
 
 /** All sessions are back: who is not, is gone; and rooms that nobody is in, and that do not stay. */
