@@ -11,7 +11,7 @@ import { EMPTY_RESULT, type IqReply, NO_REPLY, result } from "../../lib/module.t
 import type { RoomConfig } from "../../lib/rooms.ts";
 import { message, resultOf, type Stanza } from "../../lib/stanza.ts";
 import { type Element, xml } from "../../lib/xml/element.ts";
-import { type Change, changeAffiliations, userAt } from "./affiliations.ts";
+import { type Change, changeAffiliations, checkCount, userAt } from "./affiliations.ts";
 import { ADMINS_FIELD, configFields, OWNERS_FIELD, readConfigForm } from "./config_form.ts";
 import { putOut } from "./leave.ts";
 import { CONFIG_FORM, OWNER, Status, USER } from "./names.ts";
@@ -53,7 +53,8 @@ export async function request(room: Room, iq: Stanza, query: Element): Promise<I
   }
   // §10.1.2: an instant room; of old clients the form has no name.
   const given = answers(submitted, configFields(room), CONFIG_FORM) as Record<string, unknown>;
-  await configure(room, iq, readConfigForm(room, given), listChanges(room, iq, given));
+  const config = readConfigForm(room, given);
+  await configure(room, iq, config, listChanges(room, iq, given, config));
   return NO_REPLY;
 }
 
@@ -62,6 +63,7 @@ function listChanges(
   room: Room,
   iq: Stanza,
   given: Readonly<Record<string, unknown>>,
+  { membersOnly }: RoomConfig,
 ): readonly Change[] {
   const owners = given[OWNERS_FIELD] as readonly string[] | undefined;
   const admins = given[ADMINS_FIELD] as readonly string[] | undefined;
@@ -89,11 +91,7 @@ function listChanges(
     if (a.affiliation !== "owner" && a.affiliation !== "admin") continue;
     if (wanted.has(a.jid)) continue;
     // §10.2: an owner that is none any more is an admin; an admin is a member or nobody.
-    const affiliation = a.affiliation === "owner"
-      ? "admin"
-      : room.config.membersOnly
-      ? "member"
-      : "none";
+    const affiliation = a.affiliation === "owner" ? "admin" : membersOnly ? "member" : "none";
     changes.push({ user: parseJid(a.jid)!, affiliation, ...rest });
   }
   return changes;
@@ -105,6 +103,7 @@ async function configure(
   config: RoomConfig,
   changes: readonly Change[],
 ): Promise<void> {
+  checkCount(room, changes);
   const before = room.config;
   const opens = room.locked;
   room.locked = false;
@@ -124,6 +123,8 @@ async function configure(
   reshow(room, before);
   tellConfig(room, before, opens);
   await room.service.host.tell(roomConfigured, room, before);
+  // It may not be one any more that stays without anybody in it.
+  await room.service.emptied(room);
 }
 
 /** §10.2: the room is for members only from now on (status 322). */
