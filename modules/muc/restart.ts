@@ -256,6 +256,11 @@ function gone(address: Jid, to: Jid): Stanza {
 // ---- over other settings ----
 
 function park(core: Host, services: readonly MucService[]): void {
+  if (core.config.modules.muc?.enabled !== true) {
+    // It is not set up anew, but switched off.
+    for (const { rooms } of services) for (const room of rooms.values()) close(core, room);
+    return;
+  }
   const rooms = new Map(services.map((s) => [s.domain, [...s.rooms.values()]]));
   const deadline = core.server.deadlines.after(RELOAD_MS, () => {
     parked.delete(core);
