@@ -15,6 +15,7 @@ import {
   seen,
   submission,
 } from "../helpers/muc.ts";
+import { roomPresence } from "../../lib/hooks/mod.ts";
 import { online } from "../helpers/client.ts";
 
 const to = (nick: string, inner = "", id = "n1") =>
@@ -346,5 +347,32 @@ mucTest(
     // By its new nickname it is given voice.
     await ask(alice, "set", item("nick='Robert' role='participant'"));
     await bob.receives(seen("Robert", "role='participant'", { status: [110] }));
+  },
+);
+
+mucTest(
+  "§7.6, §7.7: modules that have a say about presences have it whenever one is shown",
+  async (server) => {
+    const alice = await createRoom(server, "alice", "Alice");
+    server.host().hooks.add(
+      roomPresence,
+      "test",
+      (presence) => presence.filter((c) => c.ns !== "urn:example:x"),
+    );
+    const bob = await online(server, "bob");
+    const inner = "<show>away</show><x xmlns='urn:example:x'/>";
+    const muc = "<x xmlns='http://jabber.org/protocol/muc'/>";
+    const shown = (nick: string) =>
+      `<presence from='${ROOM}/${nick}' type='{absent}'><show>{show}</show>` +
+      "<x xmlns='urn:example:x'>{absent}</x></presence>";
+    bob.send(to("Bob", inner + muc)); // enters
+    await alice.receives(shown("Bob"));
+    bob.send(to("Bob", inner.replace("away", "xa"))); // says how it is
+    await alice.receives(shown("Bob"));
+    bob.send(to("Bob", inner.replace("away", "dnd") + muc)); // asks for everything
+    await alice.receives(shown("Bob"));
+    bob.send(to("Robert", inner)); // changes nickname
+    await alice.receives(seen("Bob", "nick='Robert'", { type: "unavailable", status: [303] }));
+    await alice.receives(shown("Robert"));
   },
 );
