@@ -68,14 +68,18 @@ function listRole(
   return items;
 }
 
-/** §9.5, §10.5: members read what is no secret in a non-anonymous room; bans are the admins'. */
+/**
+ * §9.5, §10.5, §10.8: members read what is no secret in a non-anonymous room; bans are the admins', and
+ * who the owners and admins of a semi-anonymous room are, the owners'.
+ */
 async function checkMayList(
   room: Room,
   affiliation: Affiliation,
   rank: Affiliation,
   client: Client | undefined,
 ): Promise<void> {
-  if (isAdmin(rank)) return;
+  if (rank === "owner") return;
+  if (rank === "admin" && (room.open || !isAdmin(affiliation))) return;
   const occupant = client?.occupant;
   const mayRead = occupant === undefined
     ? isMember(rank)

@@ -67,13 +67,12 @@ function listChanges(
 ): readonly Change[] {
   const owners = given[OWNERS_FIELD] as readonly string[] | undefined;
   const admins = given[ADMINS_FIELD] as readonly string[] | undefined;
+  const present = (affiliation: "owner" | "admin") =>
+    [...room.affiliations.values()].filter((a) => a.affiliation === affiliation).map((a) => a.jid);
+  // Whoever is in both is an owner.
   const wanted = new Map<string, "owner" | "admin">();
-  for (const a of room.affiliations.values()) {
-    if (a.affiliation === "owner" && owners === undefined) wanted.set(a.jid, "owner");
-    if (a.affiliation === "admin" && admins === undefined) wanted.set(a.jid, "admin");
-  }
-  for (const text of admins ?? []) wanted.set(userAt(text).bare, "admin");
-  for (const text of owners ?? []) wanted.set(userAt(text).bare, "owner");
+  for (const text of admins ?? present("admin")) wanted.set(userAt(text).bare, "admin");
+  for (const text of owners ?? present("owner")) wanted.set(userAt(text).bare, "owner");
   if (![...wanted.values()].includes("owner")) {
     const own = room.affiliations.get(iq.from!.bare)?.affiliation === "owner";
     throw new StanzaError(own ? "conflict" : "not-acceptable", { text: "a room needs an owner" });
@@ -117,8 +116,9 @@ async function configure(
   room.config = config;
   room.service.unlocked(room);
   const by = room.client(iq.from!);
-  if (changes.length > 0) await changeAffiliations(room, changes, by);
-  await room.service.host.send(resultOf(iq));
+  const answer = () => void room.service.host.send(resultOf(iq));
+  if (changes.length > 0) await changeAffiliations(room, changes, by, answer);
+  else answer();
   await putOutStrangers(room, before);
   reshow(room, before);
   tellConfig(room, before, opens);
