@@ -15,9 +15,9 @@ import { putOut, type Removal } from "./leave.ts";
 import { Status, USER } from "./names.ts";
 import type { Client, Notice, Occupant } from "./occupant.ts";
 import { actorElement, show, showRoom } from "./presence.ts";
-import { isMember, roleAfter } from "./rights.ts";
+import { isAdmin, isMember, roleAfter } from "./rights.ts";
 import type { Room } from "./room.ts";
-import { changeElement, forgetRemovals } from "./versions.ts";
+import { changeElement, forgetRemovals, mayKnow, shown } from "./versions.ts";
 
 /** What is to become of one address. */
 export interface Change {
@@ -214,7 +214,7 @@ export function setRole(
   }
 }
 
-/** §10.3, XEP-0463 §5.2.2: the room hears of it; and out of courtesy, the user (§18.1). */
+/** §10.3, XEP-0463 §5.2.2: those in the room hear of it who may read the lists. */
 function tellOfAbsent(
   room: Room,
   user: Jid,
@@ -222,18 +222,20 @@ function tellOfAbsent(
   extra: Notice["extra"] = [],
   reason: string | undefined,
 ): void {
-  const news = (clients: Iterable<Client>, withAddress: boolean) => {
-    if (!withAddress) return;
+  const all = [...room.clients.values()].filter((client) => mayKnow(room, client));
+  const isAbove = ({ occupant }: Client) => isAdmin(occupant.affiliation);
+  const news = (clients: readonly Client[], known: Affiliation) => {
+    if (clients.length === 0) return;
     const item = xml(
       "item",
       USER,
-      { jid: user.bare, affiliation, role: "none" },
-      reason !== undefined && xml("reason", USER, {}, reason),
+      { jid: user.bare, affiliation: known, role: "none" },
+      reason !== undefined && known === affiliation && xml("reason", USER, {}, reason),
     );
     room.tell(message({ from: room.jid }, xml("x", USER, {}, ...extra, item)), clients);
   };
-  if (room.open) news(room.clients.values(), true);
-  else news(room.moderators, true);
+  news(all.filter(isAbove), affiliation);
+  news(all.filter((client) => !isAbove(client)), shown(affiliation, "none"));
 }
 
 /** An address that an admin has written: bare (§10.3). */

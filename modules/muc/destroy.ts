@@ -7,7 +7,7 @@ import type { Jid } from "../../lib/jid.ts";
 import { NS } from "../../lib/ns.ts";
 import { Stanza } from "../../lib/stanza.ts";
 import { AttributeMap, xml } from "../../lib/xml/element.ts";
-import { USER } from "./names.ts";
+import { OCCUPANT_ID, USER } from "./names.ts";
 import type { Client } from "./occupant.ts";
 import type { Room } from "./room.ts";
 
@@ -54,7 +54,8 @@ function farewellTo({ jid, occupant }: Client, farewell: Farewell): Stanza {
     ),
     xml("status", USER, { code: "110" }),
   );
-  const stanza = new Stanza("presence", NS.client, attrs, [x]);
+  const id = xml("occupant-id", OCCUPANT_ID, { id: occupant.id });
+  const stanza = new Stanza("presence", NS.client, attrs, [x, id]);
   stanza.stampFrom(occupant.jid);
   stanza.stampTo(jid);
   return stanza;

@@ -10,7 +10,7 @@ import { message } from "../../lib/stanza.ts";
 import { type Element, xml } from "../../lib/xml/element.ts";
 import { USER, VERSIONS } from "./names.ts";
 import type { Client } from "./occupant.ts";
-import { isAdmin, isMember } from "./rights.ts";
+import { isAdmin } from "./rights.ts";
 import type { Room } from "./room.ts";
 
 /** Removals that are remembered; whoever has an older version gets everything. */
@@ -43,22 +43,23 @@ export function currentElement(room: Room): Element {
   return xml("mav", VERSIONS, { until: versionText(room, room.version) });
 }
 
-/** Who may read all lists: as by IQ (XEP-0045 §9.5). */
-function mayKnow(room: Room, client: Client): boolean {
+/** Who may read the lists: as by IQ (XEP-0045 §9.5). */
+export function mayKnow(room: Room, client: Client): boolean {
   const { affiliation, role } = client.occupant;
-  if (isAdmin(affiliation)) return true;
-  return room.open && isMember(affiliation) && room.config.getMemberList.includes(role);
+  return isAdmin(affiliation) || (room.open && room.config.getMemberList.includes(role));
 }
 
 /** Answers the `<mav/>` of somebody who enters, before any presence is sent (§5.2.1). */
 export function tellVersions(room: Room, client: Client, join: Element): void {
   const request = join.child("mav", VERSIONS);
   if (request === undefined) return;
-  const known = request.attrs.since === undefined
-    ? undefined
-    : readVersion(room, request.attrs.since);
   const { occupant } = client;
   const entry = room.affiliations.get(occupant.user.bare);
+  const { since } = request.attrs;
+  // §6: who belongs to the room by nothing is told how it is, and not how it was.
+  const isStranger = occupant.affiliation === "none";
+  const asked = since === undefined ? undefined : readVersion(room, since);
+  const known = isStranger && asked !== room.version ? undefined : asked;
   // §6: nobody learns of times before its own.
   const isTooOld = known !== undefined && entry !== undefined && known < entry.since &&
     !isAdmin(occupant.affiliation);
@@ -76,8 +77,8 @@ export function tellVersions(room: Room, client: Client, join: Element): void {
   send(room, client, full ? undefined : known, items);
 }
 
-/** Bans are the admins' business. */
-function shown(affiliation: Affiliation, reader: Affiliation): Affiliation {
+/** What somebody may know of it: bans are the admins' business. */
+export function shown(affiliation: Affiliation, reader: Affiliation): Affiliation {
   return affiliation === "outcast" && !isAdmin(reader) ? "none" : affiliation;
 }
 
