@@ -4,22 +4,23 @@ import { roomLeft } from "../../lib/hooks/rooms.ts";
 import type { RoomDeparture } from "../../lib/hooks/rooms.ts";
 import type { Affiliation } from "../../lib/formats/muc.ts";
 import { type Later, then } from "../../lib/later.ts";
+import { NS } from "../../lib/ns.ts";
 import type { Stanza } from "../../lib/stanza.ts";
 import type { Element } from "../../lib/xml/element.ts";
-import { cleanPresence } from "./clean.ts";
 import { Status } from "./names.ts";
 import type { Client, Notice, Occupant } from "./occupant.ts";
 import { show, showGone } from "./presence.ts";
 import { defaultRole } from "./rights.ts";
 import type { Room } from "./room.ts";
+import { shownChildren } from "./status.ts";
 
 /** A client says that it leaves, or its server says so. */
 export function leave(room: Room, client: Client, stanza: Stanza | undefined): Later<void> {
-  const children = stanza === undefined ? [] : cleanPresence(stanza, room.jid);
+  const children = stanza === undefined ? [] : shownChildren(room, client.occupant, stanza);
   const id = stanza?.id;
   return clientGone(room, client, { children, id }, {
     why: "left",
-    reason: stanza?.childText("status"),
+    reason: children.find((c) => c.is("status", NS.client))?.text(),
   });
 }
 

@@ -32,9 +32,8 @@ async function refused(
     `<presence id='n13mt3l' to='${room}/${nick}'><x xmlns='${MUC}'>${within}</x></presence>`,
   );
   await client.receives(
-    `<presence from='${room}/${nick}' id='n13mt3l' type='error' to='${client.jid}'>${
-      error(condition, type)
-    }</presence>`,
+    `<presence from='${room}/${nick}' id='n13mt3l' type='error' to='${client.jid}'>` +
+      `<x xmlns='${MUC}'/>${error(condition, type)}</presence>`,
   );
 }
 
