@@ -24,9 +24,9 @@ export function leave(room: Room, client: Client, stanza: Stanza | undefined): L
   });
 }
 
-/** A client that cannot be reached any more is told so, in case it can (§11.1). */
+/** §11.1: a client that cannot be reached any more is told so, in case it can. That is no kick (307). */
 export function failed(room: Room, client: Client): Later<void> {
-  const notice = { children: [], status: [Status.Kicked, Status.Failure] };
+  const notice = { children: [], status: [Status.Failure] };
   return clientGone(room, client, notice, { why: "error", reason: undefined });
 }
 
