@@ -15,7 +15,7 @@ import { putOut, type Removal } from "./leave.ts";
 import { Status, USER } from "./names.ts";
 import type { Client, Notice, Occupant } from "./occupant.ts";
 import { actorElement, show, showRoom } from "./presence.ts";
-import { isAdmin, isMember, roleAfter } from "./rights.ts";
+import { isMember, roleAfter } from "./rights.ts";
 import type { Room } from "./room.ts";
 import { changeElement, forgetRemovals, mayKnow, shown } from "./versions.ts";
 
@@ -223,7 +223,8 @@ function tellOfAbsent(
   reason: string | undefined,
 ): void {
   const all = [...room.clients.values()].filter((client) => mayKnow(room, client));
-  const isAbove = ({ occupant }: Client) => isAdmin(occupant.affiliation);
+  const subject = { jid: user.bare, affiliation };
+  const knows = ({ occupant }: Client) => shown(room, subject, occupant) === affiliation;
   const news = (clients: readonly Client[], known: Affiliation) => {
     if (clients.length === 0) return;
     const item = xml(
@@ -234,8 +235,8 @@ function tellOfAbsent(
     );
     room.tell(message({ from: room.jid }, xml("x", USER, {}, ...extra, item)), clients);
   };
-  news(all.filter(isAbove), affiliation);
-  news(all.filter((client) => !isAbove(client)), shown(affiliation, "none"));
+  news(all.filter(knows), affiliation);
+  news(all.filter((client) => !knows(client)), "none");
 }
 
 /** An address that an admin has written: bare (§10.3). */

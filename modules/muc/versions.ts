@@ -9,7 +9,7 @@ import type { StoredAffiliation } from "../../lib/rooms.ts";
 import { message } from "../../lib/stanza.ts";
 import { type Element, xml } from "../../lib/xml/element.ts";
 import { USER, VERSIONS } from "./names.ts";
-import type { Client } from "./occupant.ts";
+import type { Client, Occupant } from "./occupant.ts";
 import { isAdmin } from "./rights.ts";
 import type { Room } from "./room.ts";
 
@@ -72,14 +72,23 @@ export function tellVersions(room: Room, client: Client, join: Element): void {
   const full = known === undefined || known < room.oldestVersion || known > room.version;
   const items = [...room.affiliations.values()]
     .filter((a) => full ? a.affiliation !== "none" : a.version > known)
-    .map((a) => ({ jid: a.jid, affiliation: shown(a.affiliation, occupant.affiliation) }))
+    .map((a) => ({ jid: a.jid, affiliation: shown(room, a, occupant) }))
     .filter((a) => !full || a.affiliation !== "none");
   send(room, client, full ? undefined : known, items);
 }
 
-/** What somebody may know of it: bans are the admins' business. */
-export function shown(affiliation: Affiliation, reader: Affiliation): Affiliation {
-  return affiliation === "outcast" && !isAdmin(reader) ? "none" : affiliation;
+/**
+ * What somebody may know of it, as by IQ: bans are the admins' business, and who the owners and admins
+ * of a semi-anonymous room are, the owners' (XEP-0045 §10.5, §10.8).
+ */
+export function shown(
+  room: Room,
+  { jid, affiliation }: Pick<StoredAffiliation, "jid" | "affiliation">,
+  { user, affiliation: rank }: Occupant,
+): Affiliation {
+  const isSecret = affiliation === "outcast" ? !isAdmin(rank) : isAdmin(affiliation) &&
+    !room.open && rank !== "owner" && jid !== user.bare;
+  return isSecret ? "none" : affiliation;
 }
 
 /** In portions: the versions between them are only for this, and are no versions of the room. */

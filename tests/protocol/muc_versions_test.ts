@@ -73,16 +73,26 @@ mucTest("XEP-0463 §5.2.1: a bootstrap gives all, before any presence", async (s
   await ask(alice, "set", item("affiliation='member' jid='carol@localhost' nick='third'"));
   await ask(alice, "set", item("affiliation='outcast' jid='dave@localhost'"));
   await ask(alice, "set", item("affiliation='outcast' jid='evil.example'"));
-  const bob = await online(server, "bob");
-  const { messages, version } = await entering(bob, "second");
-  assert.equal(messages.length, 1);
-  assert.deepEqual(listed(messages[0]!), {
+  await ask(alice, "set", item("affiliation='admin' jid='erin@localhost'"));
+  await quiet(server);
+  const all = {
     "alice@localhost": "owner",
     "bob@localhost": "admin",
     "carol@localhost": "member",
     "dave@localhost": "outcast",
+    "erin@localhost": "admin",
     "evil.example": "outcast",
-  });
+  };
+  const { messages, version } = await entering(alice, "first");
+  assert.equal(messages.length, 1);
+  assert.deepEqual(listed(messages[0]!), all);
+  // Who rules a semi-anonymous room, only its owners read; of a non-anonymous one, all admins.
+  const bob = await online(server, "bob");
+  const { "alice@localhost": _, "erin@localhost": __, ...rest } = all;
+  assert.deepEqual(listed((await entering(bob, "second")).messages[0]!), rest);
+  await configure(alice, ["whois=anyone"]);
+  await quiet(server);
+  assert.deepEqual(listed((await entering(bob, "second")).messages[0]!), all);
   assert.deepEqual({ ...mav(messages[0]!) }, { until: version });
   assert.equal(messages[0]!.attrs.type, undefined);
 });
