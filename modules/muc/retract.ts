@@ -48,7 +48,7 @@ export function buryOwn(room: Room, retraction: Stanza): void {
   const work = async () => {
     const original = await find(room, id);
     const author = retraction.child("occupant-id", OCCUPANT_ID)?.attrs.id;
-    if (original === undefined || authorOf(original) !== author) return;
+    if (original === undefined || isRetracted(original) || authorOf(original) !== author) return;
     const stamp = formatDateTime(Date.now());
     await room.history.bury(
       id,
@@ -56,7 +56,7 @@ export function buryOwn(room: Room, retraction: Stanza): void {
     );
     await service.host.tell(roomRetracted, room, id, undefined);
   };
-  void service.inBackground(room, work());
+  service.inBackground(room, work());
 }
 
 /** `<moderate/>` of a moderator (XEP-0425 §3). */
@@ -73,9 +73,7 @@ export async function moderate(room: Room, iq: Stanza, request: Element): Promis
   }
   const reason = checkReason(room, request.childText("reason"));
   const original = await find(room, id);
-  if (original === undefined || original.child("retracted", RETRACT) !== undefined) {
-    throw new StanzaError("item-not-found");
-  }
+  if (original === undefined || isRetracted(original)) throw new StanzaError("item-not-found");
   await room.history.bury(id, tombstone(original, retractedElement(by, reason)));
   await room.service.host.send(resultOf(iq));
   await announce(room, by, id, reason);
@@ -125,6 +123,10 @@ function tombstone(original: Stanza, retracted: Element): Stanza {
   const author = original.child("occupant-id", OCCUPANT_ID);
   const children = author === undefined ? [retracted] : [author, retracted];
   return new Stanza("message", NS.client, attrs, children);
+}
+
+function isRetracted(original: Stanza): boolean {
+  return original.child("retracted", RETRACT) !== undefined;
 }
 
 function authorOf(original: Stanza): string | undefined {
