@@ -153,9 +153,13 @@ export class MucService {
       return false;
     }
     this.#idle.delete(room);
+    if (!room.config.persistent && !room.destroyed) {
+      this.inBackground(room, room.turns.act(() => this.emptied(room)));
+      return false;
+    }
     this.rooms.delete(room.jid.node);
     // How much was said is the one thing that is not stored when it happens.
-    if (!room.destroyed && room.activity.isNews) void this.inBackground(room, room.save());
+    if (!room.destroyed && room.activity.isNews) this.inBackground(room, room.save());
     return true;
   }
 
@@ -224,7 +228,7 @@ export class MucService {
     this.host.after(this.settings.lock_timeout, () => {
       if (!room.locked || room.destroyed) return;
       const text = "it was not configured in time";
-      void this.inBackground(room, this.destroy(room, { reason: text }));
+      this.inBackground(room, this.destroy(room, { reason: text }));
     });
   }
 
@@ -281,8 +285,9 @@ export class MucService {
   emptied(room: Room): Later<void> {
     if (room.size > 0 || room.destroyed || this.closing) return;
     if (!room.locked && room.config.persistent) return this.#rest(room);
-    return this.destroy(room, {}).then(() => {
-      room.isOver = true;
+    return this.destroy(room, {}).then(() => void (room.isOver = true), (e) => {
+      this.#rest(room); // it is tried again when it goes to sleep
+      throw e;
     });
   }
 
@@ -295,7 +300,7 @@ export class MucService {
     const done = room.turns.aside(() =>
       room.client(jid) === client ? failed(room, client) : undefined
     );
-    if (isLater(done)) void this.inBackground(room, done);
+    this.inBackground(room, done);
   }
 
   // ---- what others ask ----
@@ -375,13 +380,10 @@ export class MucService {
   }
 
   /** Nobody waits for it; that it has failed is logged. */
-  inBackground(room: Room, work: Promise<unknown>): Promise<void> {
-    const done = work.then(
-      () => {},
-      (e) => this.failed("a room's change could not be made", room, e),
-    );
-    this.host.pledge(done);
-    return done;
+  inBackground(room: Room, work: Later<unknown>): void {
+    if (!isLater(work)) return;
+    const failed = (e: unknown) => this.failed("a room's change could not be made", room, e);
+    this.host.pledge(work.catch(failed));
   }
 }
 
