@@ -27,11 +27,11 @@ import { serveArchive } from "./muc/archive.ts";
 import { forgetAccount } from "./muc/account.ts";
 import { info, items, SERVICE_FEATURES } from "./muc/disco.ts";
 import { hatCommands } from "./muc/hats.ts";
-import { ADMIN, MODERATE, OWNER, PING, REGISTER, UNIQUE, VCARD } from "./muc/names.ts";
+import { ADMIN, FASTEN, MODERATE, OWNER, PING, REGISTER, UNIQUE, VCARD } from "./muc/names.ts";
 import { configuration, request } from "./muc/owner.ts";
 import { register, requirements } from "./muc/register.ts";
 import { surviveRestarts } from "./muc/restart.ts";
-import { moderate } from "./muc/retract.ts";
+import { moderate, moderateBefore } from "./muc/retract.ts";
 import type { Room } from "./muc/room.ts";
 import { SEARCH, search } from "./muc/search.ts";
 import { MucService } from "./muc/service.ts";
@@ -143,6 +143,7 @@ function ofRooms(muc: MucService, { iq }: ServiceHandle): void {
   iq.get(VCARD, "vCard", looking(card), "account");
   iq.set(VCARD, "vCard", changing(setCard), "account");
   iq.set(MODERATE, "moderate", changing(moderate), "account");
+  iq.set(FASTEN, "apply-to", changing(moderateBefore), "account");
   for (const name of ["query", "metadata"]) {
     iq.get(MAM_NS, name, looking(serveArchive), "account");
   }

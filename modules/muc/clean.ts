@@ -13,6 +13,7 @@ import { AttributeMap, type Element } from "../../lib/xml/element.ts";
 import {
   ADDRESS,
   ADMIN,
+  FASTEN,
   HATS,
   MENTIONS,
   MODERATE,
@@ -23,6 +24,7 @@ import {
   USER,
   VERSIONS,
 } from "./names.ts";
+import { isModerationBefore } from "./moderate_before.ts";
 
 /** Never passed on, whatever is in it. */
 const OURS: ReadonlySet<string> = new Set([
@@ -43,6 +45,8 @@ const OURS: ReadonlySet<string> = new Set([
 function isForged(e: Element, room: Jid): boolean {
   if (OURS.has(e.ns)) return true;
   switch (e.ns) {
+    case FASTEN:
+      return isModerationBefore(e);
     case STANZA_ID_NS:
       return e.name === "stanza-id" && namesUs(e.attrs.by, room);
     case DELAY_NS:

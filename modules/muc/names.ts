@@ -31,6 +31,9 @@ export const OCCUPANT_ID = "urn:xmpp:occupant-id:0";
 export const RETRACT = "urn:xmpp:message-retract:1";
 /** XEP-0425. */
 export const MODERATE = "urn:xmpp:message-moderate:1";
+export const MODERATE_BEFORE = "urn:xmpp:message-moderate:0";
+/** XEP-0422. */
+export const FASTEN = "urn:xmpp:fasten:0";
 /** XEP-0452. */
 export const MENTIONS = "urn:xmpp:mmn:0";
 /** XEP-0463. */

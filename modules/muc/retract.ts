@@ -15,6 +15,7 @@ import { NS } from "../../lib/ns.ts";
 import { message, resultOf, Stanza } from "../../lib/stanza.ts";
 import { AttributeMap, type Element, xml } from "../../lib/xml/element.ts";
 import { occupantIdElement } from "./enter.ts";
+import { readBefore, retractionBefore } from "./moderate_before.ts";
 import { MODERATE, OCCUPANT_ID, RETRACT } from "./names.ts";
 import type { Occupant } from "./occupant.ts";
 import type { Room } from "./room.ts";
@@ -60,18 +61,33 @@ export function buryOwn(room: Room, retraction: Stanza): void {
 }
 
 /** `<moderate/>` of a moderator (XEP-0425 §3). */
-export async function moderate(room: Room, iq: Stanza, request: Element): Promise<IqReply> {
+export function moderate(room: Room, iq: Stanza, request: Element): Promise<IqReply> {
+  const asked = request.child("retract", RETRACT) !== undefined;
+  return moderateBy(room, iq, asked ? request.attrs.id : undefined, request.childText("reason"));
+}
+
+/** `<apply-to/>`, as it was before. */
+export function moderateBefore(room: Room, iq: Stanza, request: Element): Promise<IqReply> {
+  const asked = readBefore(request);
+  return moderateBy(room, iq, asked?.id, asked?.reason);
+}
+
+async function moderateBy(
+  room: Room,
+  iq: Stanza,
+  id: string | undefined,
+  why: string | undefined,
+): Promise<IqReply> {
   const client = room.client(iq.from!);
   const by = client?.occupant;
   if (by === undefined) throw new StanzaError("not-acceptable");
   if (!await room.may(by, "moderate", by.role === "moderator")) {
     throw new StanzaError("forbidden", { text: "only moderators may moderate messages" });
   }
-  const { id } = request.attrs;
-  if (id === undefined || request.child("retract", RETRACT) === undefined) {
+  if (id === undefined) {
     throw new StanzaError("bad-request", { text: "which message is to be retracted?" });
   }
-  const reason = checkReason(room, request.childText("reason"));
+  const reason = checkReason(room, why);
   const original = await find(room, id);
   if (original === undefined || isRetracted(original)) throw new StanzaError("item-not-found");
   await room.history.bury(id, tombstone(original, retractedElement(by, reason)));
@@ -89,7 +105,8 @@ async function announce(
 ): Promise<void> {
   const { host } = room.service;
   const retract = xml("retract", RETRACT, { id }, moderated(by), reasonElement(reason));
-  const said = message({ from: room.jid, type: "groupchat", id: newStanzaId() }, retract);
+  const before = retractionBefore(id, by.jid.full, reason);
+  const said = message({ from: room.jid, type: "groupchat", id: newStanzaId() }, retract, before);
   const placed = await room.history.place(said, by.main.jid, true, true);
   await placed.kept;
   room.history.remember(placed);
