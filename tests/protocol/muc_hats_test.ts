@@ -243,12 +243,17 @@ mucTest("XEP-0317: hats that are none", async (server) => {
   await bad("assign", `uri=${HOST}`, "jid=a@b@c");
   await bad("assign", "jid=bob@localhost");
   await fails(crone, "item-not-found", "dance", `uri=${HOST}`);
-  // At rooms that are not there, and at the service.
-  for (const to of [`nowhere@${SERVICE}`, SERVICE]) {
+  // At rooms that are not there, and at the service, which has no such command.
+  for (
+    const [to, condition] of [
+      [`nowhere@${SERVICE}`, "item-not-found"],
+      [SERVICE, "service-unavailable"],
+    ]
+  ) {
     await crone.request(
       `<iq type='set' id='n' to='${to}'>
       <command xmlns='${COMMANDS}' action='execute' node='${NODE}:list'/></iq>`,
-      `<iq type='error'><error><item-not-found xmlns='${STANZAS}'/></error></iq>`,
+      `<iq type='error'><error><${condition} xmlns='${STANZAS}'/></error></iq>`,
     );
   }
 });
