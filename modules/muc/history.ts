@@ -64,9 +64,10 @@ export class History {
     return archiveOwner(this.#room.jid);
   }
 
-  /** Messages go into an archive. */
+  /** Messages go into an archive: not before the room is one (§10.1), for it may never be. */
   get archived(): boolean {
-    return this.#room.config.archive && this.#room.service.archives;
+    const { config, locked, service } = this.#room;
+    return config.archive && !locked && service.archives;
   }
 
   /**

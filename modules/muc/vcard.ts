@@ -33,6 +33,10 @@ export async function setCard(room: Room, iq: Stanza, element: Element): Promise
   if (await room.standing(iq.from!) !== "owner") {
     throw new StanzaError("forbidden", { text: "only owners may change the vCard of a room" });
   }
+  // It may never be one of which anything is stored (XEP-0045 §10.1).
+  if (room.locked) {
+    throw new StanzaError("unexpected-request", { text: "the room has to be configured first" });
+  }
   const { settings: { vcard_bytes }, host } = room.service;
   const text = element.children.length === 0 ? "" : toXml(element, "");
   if (Buffer.byteLength(text) > vcard_bytes) {
