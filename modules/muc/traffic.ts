@@ -105,20 +105,21 @@ function onPresence(muc: MucService, stanza: Stanza): Handled {
       return then(stanza.to!.isBare ? available(muc, stanza) : asNick(muc, stanza), done);
     case "unavailable":
     case "error":
-      return then(muc.find(stanza.to!.node), (room) => {
-        const client = room?.client(stanza.from!);
-        if (room === undefined || client === undefined) return true; // §17.3
-        if (stanza.type === "error") return then(onError(room, stanza), done);
-        client.isLeaving = true;
-        return then(
-          room.turns.aside(() =>
-            room.client(stanza.from!) === client ? leave(room, client, stanza) : undefined
-          ),
-          done,
-        );
-      });
+      return then(leaving(muc, stanza), done);
   }
   return true; // rooms are nobody's contacts
+}
+
+/** A room that sleeps has nobody in it: it is not woken for that. */
+function leaving(muc: MucService, stanza: Stanza): Later<void> {
+  const room = muc.rooms.get(stanza.to!.node);
+  const client = room?.client(stanza.from!);
+  if (room === undefined || client === undefined) return; // §17.3
+  if (stanza.type === "error") return onError(room, stanza);
+  client.isLeaving = true;
+  return room.turns.aside(() =>
+    room.client(client.jid) === client ? leave(room, client, stanza) : undefined
+  );
 }
 
 /** §7.2, §7.6: clients know by the element that the room refuses them, or another nickname. */
@@ -139,9 +140,11 @@ function refuseNick(e: unknown): never {
 function available(muc: MucService, stanza: Stanza): Later<void> {
   muc.checkPresenceSize(stanza);
   const { node } = stanza.to!;
-  return then(muc.find(node), (room) => {
+  // Only who is in it has anything else to say to it.
+  const enters = joinElement(stanza) !== undefined;
+  return then(enters ? muc.find(node) : muc.rooms.get(node), (room) => {
     if (room !== undefined) return inRoom(room, stanza);
-    if (joinElement(stanza) === undefined) return putOutStranger(muc, stanza);
+    if (!enters) return putOutStranger(muc, stanza);
     checkJoin(muc, stanza);
     if (stanza.to!.isBare) throw new StanzaError("jid-malformed", { text: "no nickname is named" });
     return muc.create(node, stanza.from!).then((made) => inRoom(made, stanza, true));
