@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type TestClient } from "../helpers/client.ts";
-import { ask, createRoom, item, mucTest, refused, SERVICE } from "../helpers/muc.ts";
+import { ask, createRoom, mucTest, refused, SERVICE } from "../helpers/muc.ts";
 import { roomMayDiscover, roomSave } from "../../lib/hooks/mod.ts";
 import { Jid } from "../../lib/jid.ts";
 import { roomOf } from "../unit/modules/muc/rooms.ts";

@@ -11,7 +11,6 @@ import {
   item,
   mucTest,
   quiet,
-  refused,
   ROOM,
   STANZAS,
   USER,
