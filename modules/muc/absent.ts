@@ -23,9 +23,10 @@ const MENTIONED = 20;
 export function tellAbsent(room: Room, said: Stanza): void {
   const { host, settings } = room.service;
   const mentioned = room.config.forwardMentions ? forwardMentions(room, said) : NOBODY;
-  if (!host.has(roomMissed) || room.affiliations.size > settings.notify_members) return;
-  if (!traitsOf(said).urgent) return;
-  for (const user of room.absentMembers()) {
+  if (!host.has(roomMissed) || !traitsOf(said).urgent) return;
+  const absent = room.absentMembers();
+  if (absent.length > settings.notify_members) return;
+  for (const user of absent) {
     // Who was mentioned learns of it by that.
     if (user.domain === host.domain && !mentioned.has(user.bare)) {
       void host.tell(roomMissed, room, said, user);

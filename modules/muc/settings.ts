@@ -139,7 +139,7 @@ export const config = v.strictObject({
   notify_members: setting(
     wholeNumber(0, 100_000),
     1000,
-    "Members at most of a room in which members who are away get pushes.",
+    "Members who are away at most, for them to get pushes of what is said.",
   ),
   turn_timeout: setting(
     duration("5s", "10m"),
