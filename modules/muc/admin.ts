@@ -5,7 +5,7 @@
 
 import { StanzaError } from "../../lib/errors.ts";
 import { type Affiliation, isAffiliation, isRole, type Role } from "../../lib/formats/muc.ts";
-import type { Later } from "../../lib/later.ts";
+import { type Later, then } from "../../lib/later.ts";
 import { type IqReply, NO_REPLY, result } from "../../lib/module.ts";
 import { resultOf, type Stanza } from "../../lib/stanza.ts";
 import { type Element, xml } from "../../lib/xml/element.ts";
@@ -26,8 +26,8 @@ import { checkReason } from "./reason.ts";
 import { isAdmin, isMember, mayChangeAffiliation, mayChangeOwn, mayChangeRole } from "./rights.ts";
 import type { Room } from "./room.ts";
 
-/** Items in one request. */
-const ITEMS = 500;
+/** Items in one request, or changes by one form. */
+export const ITEMS = 500;
 
 // ---- lists (§8.5, §9.2, §9.5, §9.8, §10.5, §10.8) ----
 
@@ -140,13 +140,10 @@ function changeRoles(room: Room, iq: Stanza, items: readonly Element[]): Later<I
   void room.service.host.send(resultOf(iq));
   for (const { occupant, role, reason } of changes) {
     if (role === "none" || role === occupant.role) continue;
-    setRole(room, occupant, role, { reason, actor: actorElement(by.occupant) });
+    const actor = actorElement(by.occupant);
+    told.push(() => setRole(room, occupant, role, { reason, actor }));
   }
-  const tellAll = async (): Promise<IqReply> => {
-    for (const tell of told) await tell();
-    return NO_REPLY;
-  };
-  return told.length === 0 ? NO_REPLY : tellAll();
+  return then(room.pieces.each(told, (tell) => tell()), () => NO_REPLY);
 }
 
 /** §8.2-8.5, §9.6-9.8: by nickname. */

@@ -6,6 +6,7 @@
 import { StanzaError } from "../../lib/errors.ts";
 import type { Affiliation } from "../../lib/formats/muc.ts";
 import { roomAffiliationChanged } from "../../lib/hooks/rooms.ts";
+import type { Later } from "../../lib/later.ts";
 import { type Jid, parseJid } from "../../lib/jid.ts";
 import { nicknameKey } from "../../lib/precis/profiles.ts";
 import type { StoredAffiliation } from "../../lib/rooms.ts";
@@ -28,6 +29,9 @@ export interface Change {
   readonly nick: string | undefined;
   readonly reason: string | undefined;
 }
+
+/** Changes of absent people that one message tells of. */
+const ABSENT = 100;
 
 /** Throws `conflict` if another address has the nickname. */
 export function checkReserved(room: Room, user: Jid, nick: string): void {
@@ -88,10 +92,21 @@ export async function changeAffiliations(
   for (const jid of forget) room.affiliations.delete(jid);
   room.membersChanged();
 
-  const told: (() => unknown)[] = [];
-  for (const change of changes) told.push(...apply(room, change, by, since));
+  const told: (() => Later<void>)[] = [];
+  const absent: Change[] = [];
+  const present = Map.groupBy(room.occupants(), (o) => o.user.bare);
+  for (const change of changes) {
+    const concerned = concernedBy(room, change, present);
+    if (concerned.length === 0) absent.push(change);
+    else told.push(...apply(room, change, concerned, by, since));
+  }
+  const portions = Math.ceil(absent.length / ABSENT);
+  for (let i = 0; i < portions; i++) {
+    const some = absent.slice(i * ABSENT, (i + 1) * ABSENT);
+    told.push(() => tellOfAbsent(room, some, since));
+  }
   between();
-  for (const tell of told) await tell();
+  await room.pieces.each(told, (tell) => tell());
   for (const { user, affiliation } of changes) {
     const was = before.get(user.bare)!;
     if (was === affiliation) continue;
@@ -146,20 +161,27 @@ function keepRow(room: Room, row: StoredAffiliation): void {
   room.affiliations.set(row.jid, row);
 }
 
+/** Those of the occupants, grouped by user, whom a change is about. */
+function concernedBy(
+  room: Room,
+  { user }: Change,
+  present: ReadonlyMap<string, readonly Occupant[]>,
+): readonly Occupant[] {
+  if (user.node !== "") return present.get(user.bare) ?? [];
+  return [...room.occupants()].filter((o) => o.user.domain === user.domain);
+}
+
 /** What everybody has to be told; those who must leave are told right now. */
 function apply(
   room: Room,
-  { user, affiliation, reason }: Change,
+  { reason }: Change,
+  concerned: readonly Occupant[],
   by: Client | undefined,
   since: number,
-): (() => unknown)[] {
-  const concerned = [...room.occupants()].filter((o) =>
-    o.user.bare === user.bare || (user.node === "" && o.user.domain === user.domain)
-  );
+): (() => Later<void>)[] {
   const extra = [changeElement(room, since)];
   const actor = actorElement(by?.occupant);
-  if (concerned.length === 0) return [() => tellOfAbsent(room, user, affiliation, extra, reason)];
-  const told: (() => unknown)[] = [];
+  const told: (() => Later<void>)[] = [];
   for (const occupant of concerned) {
     const now = room.affiliationOf(occupant.user);
     if (now === occupant.affiliation) continue;
@@ -217,26 +239,24 @@ export function setRole(
 /** §10.3, XEP-0463 §5.2.2: those in the room hear of it who may read the lists. */
 function tellOfAbsent(
   room: Room,
-  user: Jid,
-  affiliation: Affiliation,
-  extra: Notice["extra"] = [],
-  reason: string | undefined,
+  changes: readonly Change[],
+  since: number,
 ): void {
+  const extra = changeElement(room, since);
   const all = [...room.clients.values()].filter((client) => mayKnow(room, client));
-  const subject = { jid: user.bare, affiliation };
-  const knows = ({ occupant }: Client) => shown(room, subject, occupant) === affiliation;
-  const news = (clients: readonly Client[], known: Affiliation) => {
-    if (clients.length === 0) return;
-    const item = xml(
-      "item",
-      USER,
-      { jid: user.bare, affiliation: known, role: "none" },
-      reason !== undefined && known === affiliation && xml("reason", USER, {}, reason),
-    );
-    room.tell(message({ from: room.jid }, xml("x", USER, {}, ...extra, item)), clients);
-  };
-  news(all.filter(knows), affiliation);
-  news(all.filter((client) => !knows(client)), "none");
+  // None of those who are there is meant: what they may know goes by their own affiliation.
+  for (const clients of Map.groupBy(all, (c) => c.occupant.affiliation).values()) {
+    const items = changes.map(({ user, affiliation, reason }) => {
+      const known = shown(room, { jid: user.bare, affiliation }, clients[0]!.occupant);
+      return xml(
+        "item",
+        USER,
+        { jid: user.bare, affiliation: known, role: "none" },
+        reason !== undefined && known === affiliation && xml("reason", USER, {}, reason),
+      );
+    });
+    room.tell(message({ from: room.jid }, xml("x", USER, {}, extra, ...items)), clients);
+  }
 }
 
 /** An address that an admin has written: bare (§10.3). */

@@ -48,14 +48,33 @@ async function setHats(
   hats: readonly StoredHat[],
   listChanged: boolean,
 ): Promise<void> {
+  const before = room.hats;
   await room.save({ hats });
   room.hats = hats;
-  for (const occupant of room.occupants()) {
-    const before = occupant.hats?.toString();
+  const concerned = changedFor(before, hats);
+  const present = [...room.occupants()].filter(({ user }) => concerned.has(user.bare));
+  await room.pieces.each(present, (occupant) => {
     occupant.hats = hatsOf(room, occupant.user);
-    if (occupant.hats?.toString() !== before) show(room, occupant);
-  }
+    show(room, occupant);
+  });
   if (listChanged) tellStatus(room, [Status.ConfigChanged]);
+}
+
+/** Who wears a hat that is another one now, or is worn no more or only now. */
+function changedFor(before: readonly StoredHat[], now: readonly StoredHat[]): Set<string> {
+  const concerned = new Set<string>();
+  const kept = new Map(before.map((hat) => [hat.uri, hat]));
+  for (const hat of now) {
+    const old = kept.get(hat.uri);
+    kept.delete(hat.uri);
+    if (old === hat) continue;
+    const isSame = old !== undefined && old.title === hat.title && old.hue === hat.hue;
+    const wore = new Set(old?.wearers);
+    for (const bare of hat.wearers) if (!wore.delete(bare) || !isSame) concerned.add(bare);
+    for (const bare of wore) concerned.add(bare);
+  }
+  for (const { wearers } of kept.values()) for (const bare of wearers) concerned.add(bare);
+  return concerned;
 }
 
 // ---- commands (§3.2-3.6) ----

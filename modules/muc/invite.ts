@@ -48,8 +48,9 @@ async function invite(room: Room, stanza: Stanza, invites: readonly Element[]): 
   }
   await checkExist(room, invited.map(({ user }) => user));
   if (membersOnly) await makeMembers(room, from, invited);
+  // Nobody waits until they have it: another room would wait for its turn, perhaps for this one's.
   for (const { user, reason, element } of invited) {
-    await room.service.host.send(invitation(room, from, user, reason, element));
+    void room.service.host.send(invitation(room, from, user, reason, element));
   }
   return true;
 }
@@ -57,7 +58,10 @@ async function invite(room: Room, stanza: Stanza, invites: readonly Element[]): 
 /** `to` is a real address: who an occupant of a room is, is nothing that another room may learn. */
 function inviteeOf(room: Room, element: Element): Jid {
   const jid = parseJid(element.attrs.to ?? "");
-  if (jid === undefined) throw new StanzaError("jid-malformed", { text: "who is to be invited?" });
+  // A domain is none: in a room for members all of it would be members.
+  if (jid === undefined || jid.node === "") {
+    throw new StanzaError("jid-malformed", { text: "who is to be invited?" });
+  }
   if (jid.domain === room.jid.domain) {
     throw new StanzaError("not-acceptable", { text: "occupants are invited by private messages" });
   }
@@ -164,6 +168,6 @@ async function declined(room: Room, stanza: Stanza, decline: Element): Promise<t
   const news = message({ from: room.jid, id: newStanzaId() }, xml("x", USER, {}, element));
   const present = room.occupantsOf(inviter);
   for (const { clients } of present) room.tell(news, clients);
-  if (present.length === 0) await room.service.host.send(news.addressedTo(inviter.toBare()));
+  if (present.length === 0) void room.service.host.send(news.addressedTo(inviter.toBare()));
   return true;
 }

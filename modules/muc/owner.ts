@@ -11,6 +11,7 @@ import { EMPTY_RESULT, type IqReply, NO_REPLY, result } from "../../lib/module.t
 import type { RoomConfig } from "../../lib/rooms.ts";
 import { message, resultOf, type Stanza } from "../../lib/stanza.ts";
 import { type Element, xml } from "../../lib/xml/element.ts";
+import { ITEMS } from "./admin.ts";
 import { type Change, changeAffiliations, checkCount, userAt } from "./affiliations.ts";
 import { ADMINS_FIELD, configFields, OWNERS_FIELD, readConfigForm } from "./config_form.ts";
 import { putOut } from "./leave.ts";
@@ -20,6 +21,9 @@ import { show, showRoom } from "./presence.ts";
 import { checkReason } from "./reason.ts";
 import { isMember } from "./rights.ts";
 import type { Room } from "./room.ts";
+
+/** Occupants of a room in which what is shown of everybody is shown once more to everybody. */
+const SHOWN_ANEW = 500;
 
 async function checkOwner(room: Room, iq: Stanza): Promise<void> {
   if (await room.standing(iq.from!) !== "owner") throw new StanzaError("forbidden");
@@ -93,6 +97,10 @@ function listChanges(
     const affiliation = a.affiliation === "owner" ? "admin" : membersOnly ? "member" : "none";
     changes.push({ user: parseJid(a.jid)!, affiliation, ...rest });
   }
+  // Each is told to everybody.
+  if (changes.length > ITEMS) {
+    throw new StanzaError("not-acceptable", { text: `at most ${ITEMS} people change at a time` });
+  }
   return changes;
 }
 
@@ -120,7 +128,7 @@ async function configure(
   if (changes.length > 0) await changeAffiliations(room, changes, by, answer);
   else answer();
   await putOutStrangers(room, before);
-  reshow(room, before);
+  await reshow(room, before);
   tellConfig(room, before, opens);
   await room.service.host.tell(roomConfigured, room, before);
   // It may not be one any more that stays without anybody in it.
@@ -137,19 +145,25 @@ async function putOutStrangers(room: Room, before: RoomConfig): Promise<void> {
     why: "members-only",
   } as const;
   const strangers = [...room.occupants()].filter((o) => !isMember(o.affiliation));
-  for (const told of strangers.map((o) => putOut(room, o, removal))) await told();
+  const told = strangers.map((o) => putOut(room, o, removal));
+  await room.pieces.each(told, (tell) => tell());
 }
 
-/** What is shown of whom may be different now. */
-function reshow(room: Room, before: RoomConfig): void {
+/**
+ * What is shown of whom may be different now. In a crowd, where everybody would be told of everybody,
+ * that comes with what they say of themselves next.
+ */
+async function reshow(room: Room, before: RoomConfig): Promise<void> {
   const { whois, presenceBroadcast } = room.config;
   if (whois !== before.whois) { for (const o of room.occupants()) o.changed(); }
+  if (room.size > SHOWN_ANEW) return;
   if (presenceBroadcast.join() !== before.presenceBroadcast.join()) {
-    for (const o of room.occupants()) if (room.shows(o) !== o.visible) show(room, o);
+    const changed = [...room.occupants()].filter((o) => room.shows(o) !== o.visible);
+    await room.pieces.each(changed, (o) => show(room, o));
   }
   // §10.2.1: who is there learns from now on who the others really are.
   if (whois === "anyone" && before.whois !== "anyone") {
-    for (const client of room.mere) showRoom(room, client);
+    await room.pieces.each([...room.mere], (client) => showRoom(room, client));
   }
 }
 

@@ -21,7 +21,7 @@ import { changeAffiliations, checkReserved } from "./affiliations.ts";
 import { inviteMember } from "./invite.ts";
 import { REGISTER, REGISTER_FORM } from "./names.ts";
 import { nickOf } from "./nick.ts";
-import { isAdmin, isMember } from "./rights.ts";
+import { isAdmin, isMember, mayChangeAffiliation } from "./rights.ts";
 import type { Room } from "./room.ts";
 
 const NICK_FIELD = "muc#register_roomnick";
@@ -34,8 +34,20 @@ const FIELDS: readonly Field[] = [
 async function checkMayRegister(room: Room, iq: Stanza): Promise<void> {
   const from = iq.from!;
   const rank = await room.standing(from);
-  const mayAsk = room.config.allowRegistration && rank !== "outcast";
-  if (!mayAsk && !isMember(rank)) throw new StanzaError("not-allowed");
+  if (isMember(rank)) return;
+  const { config, service } = room;
+  if (!config.allowRegistration || rank === "outcast") throw new StanzaError("not-allowed");
+  if (!service.mayEnter(from)) throw new StanzaError("forbidden");
+  // A member reads the archive: the password is not spared by that.
+  if (config.password !== "" && !config.membersOnly && room.client(from) === undefined) {
+    throw new StanzaError("not-authorized", { text: "whoever is in the room may register" });
+  }
+}
+
+/** Each of them is told to the room, or to its admins. */
+function count(room: Room, { from }: Stanza): void {
+  if (room.service.quotas.requests.take(from!.bare)) return;
+  throw new StanzaError("resource-constraint", { text: "too many requests" });
 }
 
 /** What is wanted, or that it is done (§7.10). */
@@ -71,11 +83,9 @@ export async function register(room: Room, iq: Stanza, query: Element): Promise<
   const given = answers(submitted, FIELDS, REGISTER_FORM) as Record<string, string>;
   const nick = nickOf(room, given[NICK_FIELD] ?? "");
   checkReserved(room, user, nick);
+  count(room, iq);
   const rank = await room.standing(iq.from!);
   if (room.config.membersOnly && !isMember(rank)) {
-    if (!room.service.quotas.requests.take(user.bare)) {
-      throw new StanzaError("resource-constraint", { text: "too many requests" });
-    }
     askAdmins(room, user, nick);
     return EMPTY_RESULT;
   }
@@ -107,6 +117,7 @@ async function deregister(room: Room, iq: Stanza): Promise<IqReply> {
   if (known === undefined || !isMember(known.affiliation)) {
     throw new StanzaError("registration-required");
   }
+  count(room, iq);
   const affiliation = known.affiliation === "member" ? "none" : known.affiliation;
   const change = { user, affiliation, nick: "", reason: undefined };
   await changeAffiliations(room, [change], undefined, () => {
@@ -137,7 +148,8 @@ function askAdmins(room: Room, user: Jid, nick: string): void {
 
 /** An admin's answer, in a message to the room. */
 export async function onRegisterForm(room: Room, stanza: Stanza, submitted: Form): Promise<true> {
-  if (!isAdmin(await room.standing(stanza.from!))) throw new StanzaError("forbidden");
+  const by = await room.standing(stanza.from!);
+  if (!isAdmin(by)) throw new StanzaError("forbidden");
   const value = (name: string) => submitted.fields.get(name)?.values[0];
   const allow = value("muc#register_allow");
   if (allow !== "1" && allow !== "true") return true;
@@ -146,6 +158,9 @@ export async function onRegisterForm(room: Room, stanza: Stanza, submitted: Form
   const nick = nickOf(room, value(NICK_FIELD) ?? "");
   const rank = room.affiliationOf(user);
   if (rank === "outcast") throw new StanzaError("not-allowed", { text: "this user is banned" });
+  // What an admin may not do by request is not done by a form either.
+  const refusal = mayChangeAffiliation(by, rank, isMember(rank) ? rank : "member");
+  if (refusal !== undefined) throw new StanzaError(refusal);
   checkReserved(room, user, nick);
   await makeMember(room, user, nick, () => {});
   // §9.5: a new member of a members-only room learns of it by being invited.

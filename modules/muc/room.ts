@@ -26,6 +26,7 @@ import type { Stanza } from "../../lib/stanza.ts";
 import { Activity } from "./activity.ts";
 import { History } from "./history.ts";
 import type { Client, Occupant } from "./occupant.ts";
+import { Pieces } from "./pieces.ts";
 import { isAdmin, isMember } from "./rights.ts";
 import type { MucService } from "./service.ts";
 import { Turns } from "./turns.ts";
@@ -71,6 +72,7 @@ export class Room implements RoomView {
   readonly activity: Activity;
   readonly history: History;
   readonly turns: Turns;
+  readonly pieces: Pieces;
   readonly affiliations: Map<string, StoredAffiliation>;
   /** Nicknames that are reserved, by `nicknameKey`, with the address of whoever has one. */
   readonly reserved = new Map<string, string>();
@@ -107,9 +109,11 @@ export class Room implements RoomView {
     for (const { nick, jid } of stored.affiliations) {
       if (nick !== "") this.reserved.set(nicknameKey(nick) ?? nick, jid);
     }
+    const slice = (step: () => void) => this.service.host.slices.run(step);
+    this.pieces = new Pieces({ audience: () => this.clients.size, slice });
     this.turns = new Turns({
       crowded: () => this.clients.size > CROWD,
-      slice: (step) => this.service.host.slices.run(step),
+      slice,
       failed: (e) => this.service.failed("something in a room has failed", this, e),
     });
   }

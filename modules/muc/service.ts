@@ -257,6 +257,7 @@ export class MucService {
     if (room.size === 0) this.#rest(room);
     if (room.locked) this.#giveUpLater(room);
     room.turns.resume();
+    room.pieces.resume();
     showWaiting(room);
   }
 
