@@ -211,7 +211,12 @@ export class ModuleScope implements ModuleHost<any> {
       }
     });
     this.#timers.add(deadline);
-    return deadline;
+    return {
+      cancel: () => {
+        this.#timers.delete(deadline);
+        deadline.cancel();
+      },
+    };
   }
 
   every(ms: number, f: () => Later<void>): void {

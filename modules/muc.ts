@@ -129,6 +129,7 @@ function ofRooms(muc: MucService, { iq }: ServiceHandle): void {
       let reply: IqReply;
       const done = room.turns.act(() => {
         if (room.destroyed) throw new StanzaError("item-not-found");
+        muc.checkChanges(stanza.from!);
         return then(f(room, stanza, payload), (r) => void (reply = r));
       });
       return then(done, () => reply);

@@ -7,6 +7,7 @@ import { StanzaError } from "../../lib/errors.ts";
 import { type Affiliation, isAffiliation, isRole, type Role } from "../../lib/formats/muc.ts";
 import { type Later, then } from "../../lib/later.ts";
 import { type IqReply, NO_REPLY, result } from "../../lib/module.ts";
+import type { StoredAffiliation } from "../../lib/rooms.ts";
 import { resultOf, type Stanza } from "../../lib/stanza.ts";
 import { type Element, xml } from "../../lib/xml/element.ts";
 import {
@@ -44,7 +45,11 @@ export async function list(room: Room, iq: Stanza, query: Element): Promise<IqRe
     throw new StanzaError("bad-request", { text: "which role or affiliation is to be listed?" });
   }
   await checkMayList(room, affiliation, rank, client);
-  return result(listed(listAffiliation(room, affiliation)));
+  const items = listAffiliation(room, affiliation);
+  if (!room.service.mayList(iq.from!, items.length)) {
+    throw new StanzaError("policy-violation", { type: "wait", text: "too many lists" });
+  }
+  return result(listed(items.map(affiliationItem)));
 }
 
 function listed(items: readonly Element[]): Element {
@@ -89,16 +94,14 @@ async function checkMayList(
   if (!allowed || affiliation === "outcast") throw new StanzaError("forbidden");
 }
 
-function listAffiliation(room: Room, affiliation: Affiliation): Element[] {
-  const items: Element[] = [];
-  if (affiliation === "none") return items; // nobody keeps such a list (§5.2)
-  for (const a of room.affiliations.values()) {
-    if (a.affiliation !== affiliation) continue;
-    const nick = a.nick === "" ? undefined : a.nick;
-    const reason = a.reason === "" ? undefined : xml("reason", ADMIN, {}, a.reason);
-    items.push(xml("item", ADMIN, { affiliation, jid: a.jid, nick }, reason));
-  }
-  return items;
+function listAffiliation(room: Room, affiliation: Affiliation): readonly StoredAffiliation[] {
+  if (affiliation === "none") return []; // nobody keeps such a list (§5.2)
+  return [...room.affiliations.values()].filter((a) => a.affiliation === affiliation);
+}
+
+function affiliationItem({ jid, affiliation, nick, reason }: StoredAffiliation): Element {
+  const attrs = { affiliation, jid, nick: nick === "" ? undefined : nick };
+  return xml("item", ADMIN, attrs, reason !== "" && xml("reason", ADMIN, {}, reason));
 }
 
 // ---- changes ----

@@ -58,6 +58,9 @@ const ROOM_FEATURES = [
   "http://jabber.org/protocol/disco#items",
 ];
 
+/** Owners that are named. */
+const CONTACTS = 20;
+
 export const SERVICE_FEATURES = [
   MUC,
   STABLE_ID,
@@ -137,7 +140,7 @@ async function infoForm(room: Room): Promise<Element> {
   const contacts = c.contacts.length > 0
     ? c.contacts
     : c.whois === "anyone"
-    ? owners.map((a) => a.jid)
+    ? owners.slice(0, CONTACTS).map((a) => a.jid)
     : [];
   const url = c.logging ? await service.host.ask(roomLogs, room.jid) : undefined;
   // §9 of XEP-0502: only of rooms that are there for everybody.

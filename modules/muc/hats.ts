@@ -92,6 +92,12 @@ export function hatCommands(muc: MucService, service: ServiceHandle): void {
     if (room === undefined || room.locked) throw new StanzaError("item-not-found");
     return room;
   };
+  /** Each is shown to the room. */
+  const changing = async (context: CommandContext): Promise<Room> => {
+    const room = await roomOf(context);
+    muc.checkChanges(context.from);
+    return room;
+  };
   const forAdmins = async (context: CommandContext) =>
     isAdmin(await (await roomOf(context)).standing(context.from));
   const formType = COMMANDS;
@@ -127,7 +133,7 @@ export function hatCommands(muc: MucService, service: ServiceHandle): void {
       { var: "hats#hue", type: "text-single", label: "Hue, an angle in degrees" },
     ],
     run: async (values, context) => {
-      const room = await roomOf(context);
+      const room = await changing(context);
       const hat = {
         uri: values["hats#uri"] ?? "",
         title: values["hats#title"] ?? "",
@@ -155,7 +161,7 @@ export function hatCommands(muc: MucService, service: ServiceHandle): void {
     title: "Destroying a hat",
     fields: chosen((room) => room.hats),
     run: async (values, context) => {
-      const room = await roomOf(context);
+      const room = await changing(context);
       await room.turns.act(() => {
         const hats = room.hats.filter((hat) => hat.uri !== values["hats#uri"]);
         if (hats.length === room.hats.length) throw new StanzaError("item-not-found");
@@ -179,7 +185,7 @@ export function hatCommands(muc: MucService, service: ServiceHandle): void {
       title,
       fields: chosenFor,
       run: async (values: Readonly<Record<string, unknown>>, context) => {
-        const room = await roomOf(context);
+        const room = await changing(context);
         const user = parseJid(String(values["hats#jid"] ?? ""))?.toBare();
         if (user === undefined) throw new StanzaError("jid-malformed");
         await room.turns.act(() => assign(room, String(values["hats#uri"]), user, wears));

@@ -41,6 +41,8 @@ export interface Placed {
   readonly message: Stanza;
   readonly id: string;
   readonly stamp: number;
+  /** Who has really said it, if that is known. */
+  readonly author?: Jid | undefined;
 }
 
 /** Which messages somebody wants who enters. */
@@ -55,6 +57,7 @@ export class History {
   readonly #room: Room;
   #items: Remembered[] = [];
   #size = 0;
+  #owners: ReadonlySet<string> | undefined = undefined;
 
   constructor(room: Room) {
     this.#room = room;
@@ -83,7 +86,8 @@ export class History {
     const { service, jid } = this.#room;
     if (!keep || !this.archived) {
       const id = newStanzaId();
-      const placed = { message: stampStanzaId(message, jid.bare, id), id, stamp: Date.now() };
+      const stamped = stampStanzaId(message, jid.bare, id);
+      const placed = { message: stamped, id, stamp: Date.now(), author };
       if (remember) this.#store(placed);
       return { ...placed, kept: true };
     }
@@ -92,7 +96,7 @@ export class History {
     const stored = service.host.ask(archiveStore, this.owner, { message: entry, with: author });
     return then(stored, (archived) => {
       const { id, stamp } = archived ?? { id: newStanzaId(), stamp: Date.now() };
-      const placed = { message: stampStanzaId(message, jid.bare, id), id, stamp };
+      const placed = { message: stampStanzaId(message, jid.bare, id), id, stamp, author };
       if (archived === undefined) return { ...placed, kept: true };
       return {
         ...placed,
@@ -102,9 +106,9 @@ export class History {
   }
 
   /** Those who enter from now on get it. */
-  remember({ message, id, stamp }: Placed): void {
+  remember({ message, id, stamp, author }: Placed): void {
     const { settings } = this.#room.service;
-    const delayed = this.#isOlder(message)
+    const delayed = this.#isOlder(message, author)
       ? message
       : message.append(delayElement(this.#room.jid.bare, stamp));
     const item = { id, stamp, message: delayed, size: delayed.wire("").length };
@@ -117,14 +121,23 @@ export class History {
   }
 
   /** §7.9: an owner brings an older conversation in; when that was said is what counts. */
-  #isOlder(message: Stanza): boolean {
+  #isOlder(message: Stanza, author: Jid | undefined): boolean {
     if (message.child("delay", DELAY_NS) === undefined) return false;
-    const author = message.child("occupant-id", OCCUPANT_ID)?.attrs.id;
+    const { affiliations } = this.#room;
+    if (author !== undefined) return affiliations.get(author.bare)?.affiliation === "owner";
+    const id = message.child("occupant-id", OCCUPANT_ID)?.attrs.id;
+    return id !== undefined && this.#ownerIds().has(id);
+  }
+
+  /** Of all owners, which may be many: made once while a room is woken. */
+  #ownerIds(): ReadonlySet<string> {
+    if (this.#owners !== undefined) return this.#owners;
+    const ids = new Set<string>();
     for (const { jid, affiliation } of this.#room.affiliations.values()) {
       const owner = affiliation === "owner" ? parseJid(jid) : undefined;
-      if (owner !== undefined && this.#room.occupantId(owner) === author) return true;
+      if (owner !== undefined) ids.add(this.#room.occupantId(owner));
     }
-    return false;
+    return this.#owners = ids;
   }
 
   /** In the room's own table, where there is no archive. */
@@ -140,6 +153,11 @@ export class History {
 
   /** Reads what there is of a room that has just been woken. */
   async load(): Promise<void> {
+    await this.#load();
+    this.#owners = undefined;
+  }
+
+  async #load(): Promise<void> {
     const { service, jid } = this.#room;
     const max = service.settings.history;
     if (max === 0) return;

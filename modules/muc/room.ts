@@ -4,6 +4,7 @@
  */
 
 import { createHmac } from "node:crypto";
+import type { Deadline } from "../../lib/deadlines.ts";
 import type { Affiliation, PresentRole } from "../../lib/formats/muc.ts";
 import { parseStored } from "../../lib/formats/stored.ts";
 import { roomSave } from "../../lib/hooks/room_storage.ts";
@@ -57,6 +58,8 @@ export class Room implements RoomView {
   config: RoomConfig;
   /** Set until the maker has configured it; then nobody else may enter, and nothing is stored. */
   locked: boolean;
+  /** When that ends without a configuration. */
+  givesUp: Deadline | undefined = undefined;
   /** It is gone for good; what still comes finds no room. */
   destroyed = false;
   /** It went with its last occupant: whoever still comes makes another one. */

@@ -18,7 +18,6 @@ import { archiveStore } from "../../lib/hooks/archive.ts";
 import { Jid } from "../../lib/jid.ts";
 import { isLater, type Later, then } from "../../lib/later.ts";
 import type { ModuleHost, ServiceHandle } from "../../lib/module.ts";
-import { Quota } from "../../lib/quota.ts";
 import type { Stanza } from "../../lib/stanza.ts";
 import type { Element } from "../../lib/xml/element.ts";
 import { destroyRoom, type Farewell } from "./destroy.ts";
@@ -26,15 +25,12 @@ import { hatsOf } from "./hats.ts";
 import { failed } from "./leave.ts";
 import type { Client, Occupant } from "./occupant.ts";
 import { PassedRequests } from "./occupant_iq.ts";
+import { type Quotas, quotasOf } from "./quotas.ts";
 import { Room } from "./room.ts";
 import { defaultConfig, type Settings } from "./settings.ts";
 import { newRoom } from "./stored_room.ts";
 import { showWaiting } from "./status.ts";
 import { Whereabouts } from "./whereabouts.ts";
-
-const TEN_SECONDS = 10_000;
-const MINUTE = 60_000;
-const TEN_MINUTES = 600_000;
 
 export class MucService {
   readonly host: ModuleHost<Settings>;
@@ -47,7 +43,7 @@ export class MucService {
   readonly #idle = new Map<Room, number>();
   /** There are too many of them, and some are about to be put to sleep. */
   #isTooMuch = false;
-  readonly quotas;
+  readonly quotas: Quotas;
   readonly passed = new PassedRequests();
   readonly whereabouts: Whereabouts;
   /** The host is closing: what goes now goes with the process. */
@@ -61,14 +57,7 @@ export class MucService {
       host,
       (e) => this.failed("who is in a room could not be noted", undefined, e),
     );
-    const { joins, messages, invitations, requests, searches } = host.config;
-    this.quotas = {
-      joins: new Quota(joins || Infinity, MINUTE),
-      messages: new Quota(messages || Infinity, TEN_SECONDS),
-      invitations: new Quota(invitations, TEN_MINUTES),
-      requests: new Quota(requests, TEN_MINUTES),
-      searches: new Quota(searches, MINUTE),
-    };
+    this.quotas = quotasOf(host.config);
   }
 
   get domain(): string {
@@ -225,7 +214,7 @@ export class MucService {
 
   /** §10.1.3: a room whose maker does not configure it never was. */
   #giveUpLater(room: Room): void {
-    this.host.after(this.settings.lock_timeout, () => {
+    room.givesUp = this.host.after(this.settings.lock_timeout, () => {
       if (!room.locked || room.destroyed) return;
       const text = "it was not configured in time";
       this.inBackground(room, this.destroy(room, { reason: text }));
@@ -234,6 +223,7 @@ export class MucService {
 
   /** It is open, and stored. */
   unlocked(room: Room): void {
+    room.givesUp?.cancel();
     if (room.size === 0) this.#rest(room);
   }
 
@@ -245,6 +235,7 @@ export class MucService {
 
   #forget(room: Room): void {
     room.destroyed = true;
+    room.givesUp?.cancel();
     this.#idle.delete(room);
     if (this.rooms.get(room.jid.node) === room) this.rooms.delete(room.jid.node);
   }
@@ -352,15 +343,27 @@ export class MucService {
 
   /** Messages and requests of one user to rooms. Throws `policy-violation`. */
   checkRate(user: Jid, stanza: Stanza): void {
-    const { message_bytes, messages } = this.settings;
+    const { message_bytes } = this.settings;
     if (sizeOf(stanza) > message_bytes) {
       throw new StanzaError("policy-violation", {
         text: `a message has at most ${message_bytes} bytes`,
       });
     }
-    if (messages > 0 && !this.quotas.messages.take(user.bare)) {
+    if (!this.quotas.messages.take(user.bare)) {
       throw new StanzaError("policy-violation", { type: "wait", text: "too many messages" });
     }
+  }
+
+  /** What one user changes in rooms, which everybody there is told. Throws `policy-violation`. */
+  checkChanges(user: Jid): void {
+    if (this.quotas.changes.take(user.bare)) return;
+    throw new StanzaError("policy-violation", { type: "wait", text: "too many changes" });
+  }
+
+  /** Whether a user may be told of so many affiliations. A list longer than that is a minute's. */
+  mayList(user: Jid, items: number): boolean {
+    const { listed } = this.settings;
+    return listed === 0 || this.quotas.listed.take(user.bare, Math.min(items, listed));
   }
 
   checkPresenceSize(stanza: Stanza): void {

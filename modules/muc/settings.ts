@@ -82,6 +82,11 @@ export const config = v.strictObject({
     100,
     "Messages that one user may send to rooms and occupants within ten seconds; 0 for any number.",
   ),
+  changes: setting(
+    wholeNumberOrOff(1, 100_000),
+    100,
+    "Changes that one user may make to rooms within ten seconds: of roles, members, the configuration and the like; 0 for any number.",
+  ),
   invitations: setting(
     wholeNumber(1, 10_000),
     60,
@@ -91,6 +96,11 @@ export const config = v.strictObject({
     wholeNumber(1, 10_000),
     30,
     "Requests for voice and for registration that one user may make within ten minutes.",
+  ),
+  listed: setting(
+    wholeNumberOrOff(1000, 100_000_000),
+    200_000,
+    "Affiliations that one user may be told within a minute by lists of them; 0 for any number.",
   ),
   searches: setting(
     wholeNumber(1, 10_000),

@@ -6,7 +6,7 @@ import type { Occupant } from "./occupant.ts";
 import { isAdmin } from "./rights.ts";
 import type { Room } from "./room.ts";
 
-/** Users remembered at most: beyond it those whose time is over are forgotten. */
+/** Users remembered at most: beyond it the one who has spoken longest ago may speak again. */
 const REMEMBERED = 10_000;
 
 /** Throws `policy-violation` if it is too early; otherwise the time runs from now. */
@@ -23,8 +23,8 @@ export function checkSlowMode(room: Room, { user, role, affiliation }: Occupant,
       text: `slow mode: wait ${left} seconds until your next message`,
     });
   }
-  if (room.spoken.size >= REMEMBERED) {
-    for (const [who, when] of room.spoken) if (when + wait <= now) room.spoken.delete(who);
-  }
+  // Behind all others: those who have spoken longest ago come first.
+  room.spoken.delete(user.bare);
   room.spoken.set(user.bare, now);
+  if (room.spoken.size > REMEMBERED) room.spoken.delete(room.spoken.keys().next().value!);
 }

@@ -74,6 +74,11 @@ export function tellVersions(room: Room, client: Client, join: Element): void {
     .filter((a) => full ? a.affiliation !== "none" : a.version > known)
     .map((a) => ({ jid: a.jid, affiliation: shown(room, a, occupant) }))
     .filter((a) => !full || a.affiliation !== "none");
+  if (!room.service.mayList(occupant.user, items.length)) {
+    const error = new StanzaError("policy-violation", { type: "wait" }).toElement();
+    room.tellOne(message({ from: room.jid, type: "error" }, error), client);
+    return;
+  }
   send(room, client, full ? undefined : known, items);
 }
 
