@@ -7,7 +7,7 @@ import { Fifo } from "./fifo.ts";
 import { afterInput } from "./net/turn.ts";
 
 /** How long the tasks of one turn of the event loop may take together, in ms. */
-const SLICE_MS = 8;
+const SLICE_MS = 4;
 
 export class Slices {
   readonly #ms: number;

@@ -75,9 +75,9 @@ Deno.test("the bulk lane is flushed in slices, and what comes meanwhile goes bet
   });
   setTimeout(() => flusher.add(named("chat")), 0); // there is time for it between two slices
   await until(written, 101);
-  // The clock is looked at every 16 streams: 4 ms are over with the 48th.
+  // 4 ms are over with the 40th, and with the 80th; sums of 0.1 are not exact.
   const at = written.indexOf("chat");
-  assert.ok(at === 48 || at === 96, `after ${at}`);
+  assert.ok([40, 41, 80, 81, 82].includes(at), `after ${at}`);
   assert.deepEqual(
     written.filter((name) => name !== "chat"),
     Array.from({ length: 100 }, (_, i) => `${i}`),
