@@ -92,11 +92,11 @@ Deno.test("flush leaves nothing behind, and nothing comes twice", async () => {
     for (let i = 0; i < 200; i++) flusher.add(named(`${i}`));
   });
   await turn();
-  assert.equal(written.length, 16); // none of them without a look at the clock is quick enough
+  assert.equal(written.length, 4); // none of them is quick enough
   flusher.add(named("chat"));
   flusher.flush();
   assert.equal(written.length, 201);
-  assert.equal(written[16], "chat");
+  assert.equal(written[4], "chat");
   await sleep(20);
   assert.equal(written.length, 201);
   flusher.bulk(() => flusher.add(named("again")));
