@@ -144,8 +144,8 @@ An error is copied if what it answers was.
 
 ## Rooms
 
-Where the use cases of [XEP-0045](${linkTo("XEP-0045")}) and of what goes with it are tested, each as
-transcripts of what is sent and received, what is refused included.
+Where the use cases of [XEP-0045](${linkTo("XEP-0045")}) and of what goes with
+it are tested, each as transcripts of what is sent and received, what is refused included.
 
 ${
     table(

@@ -61,7 +61,7 @@ export const roomCount = ask<
   number
 >("room.count", "how many rooms a service has, lists, or has for one creator (bare JID)");
 
-/** Rooms in which an address is anything but `none`. */
+/** Rooms that it has made, or with any affiliation of it, `none` too: to be looked at when it is gone. */
 export const roomsOf = ask<[service: Jid, user: Jid], readonly Jid[]>(
   "room.of-user",
   "the stored rooms of a service that know a user",

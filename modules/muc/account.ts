@@ -1,5 +1,6 @@
 /** What an account that is gone leaves behind in rooms. */
 
+import type { Affiliation } from "../../lib/formats/muc.ts";
 import { roomsOf } from "../../lib/hooks/room_storage.ts";
 import type { Jid } from "../../lib/jid.ts";
 import { parseJid } from "../../lib/jid.ts";
@@ -29,11 +30,31 @@ async function forget(muc: MucService, room: Room, account: Jid): Promise<void> 
     await room.save({ hats });
     room.hats = hats;
   }
+  room.roles.delete(account.bare);
   const own = room.affiliations.get(account.bare);
-  if (own === undefined || own.affiliation === "none") return;
+  if (own !== undefined && own.affiliation !== "none") {
+    await leaveRoom(muc, room, account, own.affiliation);
+    if (room.destroyed) return;
+  }
+  if (room.creator === account.bare) {
+    room.creator = [...room.affiliations.values()].find((a) => a.affiliation === "owner")?.jid ??
+      "";
+  }
+  // Not even that it was something once; who asks for changes since then gets everything (XEP-0463).
+  room.oldestVersion = room.version;
+  await room.save({}, [], [account.bare]);
+  room.affiliations.delete(account.bare);
+}
+
+async function leaveRoom(
+  muc: MucService,
+  room: Room,
+  account: Jid,
+  affiliation: Affiliation,
+): Promise<void> {
   const nobody = { nick: "", reason: undefined };
   const changes: Change[] = [{ user: account.toBare(), affiliation: "none", ...nobody }];
-  if (own.affiliation === "owner" && room.owners < 2) {
+  if (affiliation === "owner" && room.owners < 2) {
     // A room needs an owner: its admins are next, then its members.
     const heirs = heirsOf(room);
     if (heirs.length === 0 && room.size === 0) return await muc.destroy(room, {});

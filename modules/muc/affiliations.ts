@@ -84,7 +84,11 @@ export async function changeAffiliations(
   checkCount(room, changes);
   const merged = new Map(room.affiliations);
   for (const row of rows) merged.set(row.jid, row);
-  const { forget, oldest } = forgetRemovals(merged.values(), room.oldestVersion);
+  const { forget, oldest } = forgetRemovals(
+    merged.values(),
+    room.oldestVersion,
+    (jid) => room.hats.some((hat) => hat.wearers.includes(jid)),
+  );
   await room.save({ version, oldestVersion: oldest }, rows, forget);
   room.version = version;
   room.oldestVersion = oldest;

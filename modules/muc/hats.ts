@@ -5,7 +5,7 @@ import { StanzaError } from "../../lib/errors.ts";
 import type { Field, FieldOption } from "../../lib/formats/form.ts";
 import { type Jid, parseJid } from "../../lib/jid.ts";
 import type { ServiceHandle } from "../../lib/module.ts";
-import type { StoredHat } from "../../lib/rooms.ts";
+import type { StoredAffiliation, StoredHat } from "../../lib/rooms.ts";
 import { type Element, xml } from "../../lib/xml/element.ts";
 import type { CommandContext } from "../../lib/commands.ts";
 import { HATS, Status } from "./names.ts";
@@ -47,10 +47,12 @@ async function setHats(
   room: Room,
   hats: readonly StoredHat[],
   listChanged: boolean,
+  known: readonly StoredAffiliation[] = [],
 ): Promise<void> {
   const before = room.hats;
-  await room.save({ hats });
+  await room.save({ hats }, known);
   room.hats = hats;
+  for (const row of known) room.affiliations.set(row.jid, row);
   const concerned = changedFor(before, hats);
   const present = [...room.occupants()].filter(({ user }) => concerned.has(user.bare));
   await room.pieces.each(present, (occupant) => {
@@ -228,5 +230,11 @@ function assign(room: Room, uri: string, user: Jid, wears: boolean): Promise<voi
     throw new StanzaError("resource-constraint", { text: "too many people wear this hat" });
   }
   const changed = { ...hat, wearers: wears ? [...others, user.bare] : others };
-  return setHats(room, room.hats.map((h) => h === hat ? changed : h), false);
+  const known = wears && !room.affiliations.has(user.bare) ? [wearerRow(room, user)] : [];
+  return setHats(room, room.hats.map((h) => h === hat ? changed : h), false, known);
+}
+
+/** By that the room is found when the account is removed. */
+function wearerRow({ version }: Room, user: Jid): StoredAffiliation {
+  return { jid: user.bare, affiliation: "none", nick: "", reason: "", version, since: version };
 }

@@ -53,7 +53,8 @@ export class Room implements RoomView {
   /** Another one after the module was set up anew. */
   service: MucService;
   readonly jid: Jid;
-  readonly creator: string;
+  /** Bare JID; "" when that account is gone, and nobody has come after it. */
+  creator: string;
   readonly created: number;
   config: RoomConfig;
   /** Set until the maker has configured it; then nobody else may enter, and nothing is stored. */

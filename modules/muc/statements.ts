@@ -167,8 +167,11 @@ export function statements(store: Store) {
     ),
     roomsOf: store.prepare<{ service: string; jid: string }, { room: string }>((db, p) =>
       db.selectFrom("muc_affiliations").select("room").where("jid", "=", p("jid"))
-        .where("service", "=", p("service")).where("affiliation", "<>", "none")
-        .orderBy("room")
+        .where("service", "=", p("service")).orderBy("room")
+    ),
+    roomsBy: store.prepare<{ service: string; creator: string }, { room: string }>((db, p) =>
+      db.selectFrom("muc_rooms").select("node as room").where("creator", "=", p("creator"))
+        .where("service", "=", p("service")).orderBy("node")
     ),
 
     card: store.prepare<Key, { card: string }>((db, p) =>

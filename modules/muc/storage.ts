@@ -93,8 +93,10 @@ export function keepRooms(
   });
   host.on(roomsOf, async ({ domain: service }, user) => {
     if (!isOurs(service)) return undefined;
-    const rows = await run.roomsOf.all({ service, jid: user.bare });
-    return rows.map((row) => Jid.of(row.room, service));
+    const known = await run.roomsOf.all({ service, jid: user.bare });
+    const made = await run.roomsBy.all({ service, creator: user.bare });
+    const nodes = new Set([...known, ...made].map(({ room }) => room));
+    return [...nodes].map((node) => Jid.of(node, service));
   });
   host.on(roomTemporary, async ({ domain: service }) => {
     if (!isOurs(service)) return undefined;

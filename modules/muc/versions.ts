@@ -120,12 +120,18 @@ function send(
   }
 }
 
-/** Removals beyond what is remembered, to be forgotten, and the oldest version that is left by that. */
+/**
+ * Removals beyond what is remembered, to be forgotten, and the oldest version that is left by that. Those
+ * who wear a hat are not: see `hats.ts`.
+ */
 export function forgetRemovals(
   affiliations: Iterable<StoredAffiliation>,
   oldest: number,
+  isWearer: (jid: string) => boolean,
 ): { readonly forget: readonly string[]; readonly oldest: number } {
-  const removed = [...affiliations].filter((a) => a.affiliation === "none" && a.nick === "");
+  const removed = [...affiliations].filter((a) =>
+    a.affiliation === "none" && a.nick === "" && !isWearer(a.jid)
+  );
   if (removed.length <= REMOVALS) return { forget: [], oldest };
   removed.sort((a, b) => a.version - b.version);
   const forget = removed.slice(0, removed.length - REMOVALS / 2);
