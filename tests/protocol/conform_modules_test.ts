@@ -109,6 +109,8 @@ const goesWith: Readonly<Record<string, readonly string[]>> = {
     "account urn:xmpp:message-retract:1",
     "account urn:xmpp:message-retract:1#tombstone",
   ],
+  muc: [], // at a domain of its own
+  muc_log: [], // pages, and a field in the rooms' forms
   multicast: ["host http://jabber.org/protocol/address"],
   offline: ["host msgoffline", "host http://jabber.org/protocol/offline"],
   pep: [
