@@ -46,7 +46,7 @@ interface Person {
 }
 
 /** Nobody has to wait. */
-const NO_LIMITS = { modules: { muc: { joins: 0, messages: 0 } } };
+const NO_LIMITS = { modules: { muc: { joins: 0, messages: 0, changes: 0 } } };
 
 let asked = 0;
 
